@@ -1,0 +1,1 @@
+"""The Streamlit pages, their components and their texts."""

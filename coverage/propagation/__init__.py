@@ -1,0 +1,1 @@
+"""Published propagation models, one module each."""

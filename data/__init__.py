@@ -1,0 +1,1 @@
+"""Get, check and store the data of a study area."""
