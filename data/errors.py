@@ -143,7 +143,7 @@ class ValidationError(InputError):
             )
 
 
-class Cancelled(PhuSongError):
+class CancelledError(PhuSongError):
     """The user stopped a long computation; nothing was changed."""
 
     def __init__(self) -> None:
