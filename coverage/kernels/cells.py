@@ -1,0 +1,131 @@
+"""Levels of the cells of one mast, and the best of many masts."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(cache=True, nogil=True)
+def _look_up(table: NDArray[np.float64], angle_deg: float) -> float:
+    steps = table.shape[0]
+    position = angle_deg * (steps / 360.0)
+    position -= math.floor(position / steps) * steps
+    below = int(position)
+    part = position - below
+    if below >= steps:  # rounding at the end of the circle
+        below = 0
+        part = 0.0
+    above = below + 1 if below + 1 < steps else 0
+    return table[below] * (1.0 - part) + table[above] * part
+
+
+@njit(cache=True, nogil=True)
+def mast_levels(
+    loss_db: NDArray[np.float32],
+    ground_m: NDArray[np.float32],
+    x_first: float,
+    y_first: float,
+    resolution_m: float,
+    mast_x: float,
+    mast_y: float,
+    receiver_height_m: float,
+    north_offset_deg: float,
+    loss_index: NDArray[np.int64],
+    group_index: NDArray[np.int64],
+    antenna_amsl_m: NDArray[np.float64],
+    eirp_dbm: NDArray[np.float64],
+    azimuth_deg: NDArray[np.float64],
+    electrical_tilt_deg: NDArray[np.float64],
+    mechanical_tilt_deg: NDArray[np.float64],
+    horizontal_db: NDArray[np.float64],
+    vertical_db: NDArray[np.float64],
+    max_attenuation_db: NDArray[np.float64],
+    level_dbm: NDArray[np.float32],
+    cell: NDArray[np.int32],
+) -> None:
+    """Write the strongest level of each group of the mast's cells at every pixel.
+
+    `loss_db` is (losses, h, w); the cell arrays have one entry a cell and
+    `horizontal_db`, `vertical_db` one row a cell. `level_dbm` and `cell` are
+    (groups, h, w): -inf and -1 where no cell of the group has a loss.
+    """
+    groups, height, width = level_dbm.shape
+    cells = eirp_dbm.shape[0]
+    for row in range(height):
+        dy = y_first - row * resolution_m - mast_y
+        for column in range(width):
+            dx = x_first + column * resolution_m - mast_x
+            distance = math.sqrt(dx * dx + dy * dy)
+            bearing = math.degrees(math.atan2(dx, dy)) + north_offset_deg
+            receiver = ground_m[row, column] + receiver_height_m
+            for group in range(groups):
+                level_dbm[group, row, column] = -np.inf
+                cell[group, row, column] = -1
+            previous_height = np.nan
+            below_horizon = 0.0
+            for index in range(cells):
+                loss = loss_db[loss_index[index], row, column]
+                if math.isnan(loss):
+                    continue
+                if antenna_amsl_m[index] != previous_height:
+                    previous_height = antenna_amsl_m[index]
+                    below_horizon = math.degrees(math.atan2(previous_height - receiver, distance))
+                if math.isnan(azimuth_deg[index]):
+                    offset = 0.0
+                    tilt = electrical_tilt_deg[index]
+                else:
+                    offset = bearing - azimuth_deg[index]
+                    tilt = electrical_tilt_deg[index] + mechanical_tilt_deg[index] * math.cos(
+                        math.radians(offset)
+                    )
+                attenuation = min(
+                    _look_up(horizontal_db[index], offset)
+                    + _look_up(vertical_db[index], below_horizon - tilt),
+                    max_attenuation_db[index],
+                )
+                level = np.float32(eirp_dbm[index] - attenuation - loss)
+                group = group_index[index]
+                if level > level_dbm[group, row, column]:
+                    level_dbm[group, row, column] = level
+                    cell[group, row, column] = index
+
+
+@njit(cache=True, nogil=True)
+def merge_best(
+    level_dbm: NDArray[np.float32],
+    cell: NDArray[np.int32],
+    row: int,
+    column: int,
+    best_dbm: NDArray[np.float32],
+    best_cell: NDArray[np.int32],
+    second_dbm: NDArray[np.float32],
+    second_cell: NDArray[np.int32],
+) -> None:
+    """Put one mast's levels, a window starting at (`row`, `column`), into the best and second best.
+
+    A tie goes to the smaller cell number, so the order of the masts does not
+    matter. The window may reach over the edges.
+    """
+    height, width = best_dbm.shape
+    for i in range(max(0, -row), min(level_dbm.shape[0], height - row)):
+        for j in range(max(0, -column), min(level_dbm.shape[1], width - column)):
+            index = cell[i, j]
+            if index < 0:
+                continue
+            level = level_dbm[i, j]
+            y = row + i
+            x = column + j
+            if level > best_dbm[y, x] or (level == best_dbm[y, x] and index < best_cell[y, x]):
+                second_dbm[y, x] = best_dbm[y, x]
+                second_cell[y, x] = best_cell[y, x]
+                best_dbm[y, x] = level
+                best_cell[y, x] = index
+            elif level > second_dbm[y, x] or (
+                level == second_dbm[y, x] and index < second_cell[y, x]
+            ):
+                second_dbm[y, x] = level
+                second_cell[y, x] = index
