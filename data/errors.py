@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -87,19 +88,22 @@ class Problem:
     column
         Column name, or None if it is not about a column.
     value
-        The offending value as text.
+        The offending value as text, or a sentence that says what is wrong.
     expected
         What should stand there.
     file
         File name, where the data came from a file.
+    severity
+        ``"error"``: the data cannot be used; ``"warning"``: doubtful, but kept.
     """
 
     layer: str
     row: int | None
     column: str | None
-    value: str
+    value: str | Message
     expected: Message
     file: str | None = None
+    severity: Literal["error", "warning"] = "error"
 
     @property
     def message(self) -> Message:

@@ -1,0 +1,961 @@
+"""The layers of a workspace: every column declared once, with its unit and range.
+
+`LAYERS` and `RASTERS` are the registries that imports, the store, checks and
+pages read. A new layer is one more entry. `examine` finds every fault of a
+frame at once and names each by row, column, value and expectation; `validate`
+raises them.
+
+Rules that hold for every layer:
+
+- A column that is required and missing is an error; an optional one is filled
+  with its default (a warning says so) or left empty.
+- Unknown columns are kept.
+- Text is trimmed and brought to Unicode NFC, so that names typed on different
+  systems compare equal; empty text is a missing value.
+- An invalid polygon (a boundary that crosses itself) is repaired if that
+  changes its area by no more than 0.1 %, with a warning; otherwise refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from numpy.typing import NDArray
+from pandera.errors import SchemaErrors
+
+from data import geometry as geo
+from data.errors import InputError, Message, Problem, ValidationError, message
+from data.faults import Faults, shown
+from data.values import TEXT, to_date, to_flag, to_number, to_text, to_whole
+
+Kind = Literal["text", "number", "whole", "flag", "date"]
+
+_CONVERTERS: dict[Kind, Callable[[pd.Series], tuple[pd.Series, NDArray[np.bool_]]]] = {
+    "text": to_text,
+    "number": to_number,
+    "whole": to_whole,
+    "flag": to_flag,
+    "date": to_date,
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A vector layer or table of a workspace.
+
+    Parameters
+    ----------
+    name
+        Name in the registry, the database and on the command line.
+    description
+        What one row is.
+    table
+        The columns; each carries ``description`` and ``metadata`` with ``kind``,
+        ``unit`` and ``default``.
+    geometry
+        Kind of geometry, or None for a table. Lines and polygons are stored as
+        their Multi form.
+    key
+        Column that identifies a row.
+    """
+
+    name: str
+    description: str
+    table: pa.DataFrameSchema
+    geometry: geo.GeometryKind | None
+    key: str
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the declared columns, without the geometry."""
+        return list(self.table.columns)
+
+    def unit(self, column: str) -> str:
+        """Return the unit of a column, empty where it has none.
+
+        Parameters
+        ----------
+        column
+            Declared column.
+
+        Returns
+        -------
+        str
+            Unit, e.g. ``"m"``.
+        """
+        return str(_about(self.table.columns[column])["unit"])
+
+
+@dataclass(frozen=True)
+class RasterLayer:
+    """A raster of a workspace.
+
+    Parameters
+    ----------
+    name
+        Name in the registry and on the command line.
+    description
+        What a pixel holds.
+    unit
+        Unit of the values.
+    minimum, maximum
+        Range of the values.
+    resampling
+        How it is brought onto another grid; ``"sum"`` keeps the total.
+    required
+        Whether coverage needs it.
+    """
+
+    name: str
+    description: str
+    unit: str
+    minimum: float
+    maximum: float
+    resampling: str
+    required: bool = False
+
+
+def _column(
+    kind: Kind,
+    description: str,
+    *,
+    unit: str = "",
+    checks: list[pa.Check] | None = None,
+    required: bool = False,
+    nullable: bool = False,
+    unique: bool = False,
+    default: object = None,
+) -> pa.Column:
+    dtype = {"number": "float64", "whole": "float64", "flag": "bool"}.get(kind, TEXT)
+    return pa.Column(
+        dtype,
+        checks=checks or [],
+        nullable=nullable,
+        unique=unique,
+        report_duplicates="exclude_first",
+        required=required,
+        description=description,
+        metadata={"kind": kind, "unit": unit, "default": default},
+    )
+
+
+def text(
+    description: str,
+    *,
+    required: bool = False,
+    nullable: bool = False,
+    unique: bool = False,
+    default: str | None = None,
+) -> pa.Column:
+    """Declare a column of text.
+
+    Parameters
+    ----------
+    description
+        What it says.
+    required
+        Whether a file must have the column.
+    nullable
+        Whether single rows may be empty.
+    unique
+        Whether every row differs.
+    default
+        Value where the column is missing and not required.
+
+    Returns
+    -------
+    pandera.Column
+        The declaration.
+    """
+    return _column(
+        "text", description, required=required, nullable=nullable, unique=unique, default=default
+    )
+
+
+def number(
+    description: str,
+    unit: str,
+    *,
+    above: float | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    required: bool = False,
+    nullable: bool = False,
+    whole: bool = False,
+    default: float | None = None,
+) -> pa.Column:
+    """Declare a column of numbers.
+
+    Parameters
+    ----------
+    description
+        What it says.
+    unit
+        Unit, empty for counts and shares.
+    above
+        Values must be greater.
+    minimum, maximum
+        Values must be at least and at most this.
+    required, nullable, default
+        See `text`.
+    whole
+        Whether values are whole numbers.
+
+    Returns
+    -------
+    pandera.Column
+        The declaration.
+    """
+    checks = []
+    if above is not None:
+        checks.append(pa.Check.gt(above))
+    if minimum is not None:
+        checks.append(pa.Check.ge(minimum))
+    if maximum is not None:
+        checks.append(pa.Check.le(maximum))
+    return _column(
+        "whole" if whole else "number",
+        description,
+        unit=unit,
+        checks=checks,
+        required=required,
+        nullable=nullable,
+        default=default,
+    )
+
+
+def choice(
+    description: str,
+    options: tuple[str, ...],
+    *,
+    required: bool = False,
+    nullable: bool = False,
+    default: str | None = None,
+) -> pa.Column:
+    """Declare a column with a closed set of values.
+
+    Parameters
+    ----------
+    description
+        What it says.
+    options
+        The allowed values.
+    required, nullable, default
+        See `text`.
+
+    Returns
+    -------
+    pandera.Column
+        The declaration.
+    """
+    checks = [pa.Check.isin(list(options))]
+    return _column(
+        "text",
+        description,
+        checks=checks,
+        required=required,
+        nullable=nullable,
+        default=default,
+    )
+
+
+def flag(description: str, *, default: bool) -> pa.Column:
+    """Declare a column of yes or no.
+
+    Parameters
+    ----------
+    description
+        What a yes says.
+    default
+        Value where the column is missing or a row is empty.
+
+    Returns
+    -------
+    pandera.Column
+        The declaration.
+    """
+    return _column("flag", description, default=default)
+
+
+def date(description: str) -> pa.Column:
+    """Declare a column of ISO dates (text YYYY-MM-DD) that may be empty.
+
+    Parameters
+    ----------
+    description
+        What it says.
+
+    Returns
+    -------
+    pandera.Column
+        The declaration.
+    """
+    return _column("date", description, nullable=True)
+
+
+LEVELS = ("province", "district", "commune")
+TECHNOLOGIES = ("2G", "3G", "4G", "5G")
+MAST_CLASSES = ("A1a", "A1b", "A2a", "A2b", "A2c")
+MAST_STATUSES = ("existing", "planned", "removed")
+
+ZONES = Layer(
+    "zones",
+    "Administrative zone",
+    pa.DataFrameSchema(
+        {
+            "code": text("Code of the zone", required=True, unique=True),
+            "name": text("Name in the local language", required=True),
+            "name_en": text("English name", nullable=True),
+            "level": choice("Administrative level 1, 2 or 3", LEVELS, required=True),
+            "parent_code": text("Code of the zone it belongs to", nullable=True),
+            "population": number("Inhabitants", "", minimum=0, maximum=2e9, nullable=True),
+            "households": number("Households", "", minimum=0, maximum=1e9, nullable=True),
+            "area_km2": number(
+                "Area, computed from the boundary where empty",
+                "km2",
+                above=0,
+                maximum=2e7,
+                nullable=True,
+            ),
+            "valid_from": date("First day on which the zone exists"),
+            "valid_to": date("Last day on which the zone exists"),
+        }
+    ),
+    "Polygon",
+    "code",
+)
+
+MASTS = Layer(
+    "masts",
+    "Antenna mast or rooftop site",
+    pa.DataFrameSchema(
+        {
+            "mast_id": text("Identifier of the mast", required=True, unique=True),
+            "name": text("Name or address", nullable=True),
+            "owner": text("Who owns the mast", nullable=True),
+            "mast_class": choice(
+                "Class of Vietnamese planning rules: A1 not bulky, A2 bulky",
+                MAST_CLASSES,
+                nullable=True,
+            ),
+            "height_m": number(
+                "Height of the mast above ground", "m", above=0, maximum=1000, required=True
+            ),
+            "status": choice("Stage of its life", MAST_STATUSES, default="existing"),
+            "shareable": flag("Whether others may hang antennas on it", default=False),
+            "max_tenants": number(
+                "Operators it can carry", "", minimum=1, maximum=100, nullable=True, whole=True
+            ),
+        }
+    ),
+    "Point",
+    "mast_id",
+)
+
+CELLS = Layer(
+    "cells",
+    "Radio cell: one technology and band of one antenna",
+    pa.DataFrameSchema(
+        {
+            "cell_id": text("Identifier of the cell", required=True, unique=True),
+            "mast_id": text("Mast that carries the antenna", required=True),
+            "operator": text("Mobile network operator", required=True),
+            "technology": choice("Generation of the network", TECHNOLOGIES, required=True),
+            "band": text("Name of the band, e.g. GSM 900", nullable=True),
+            "frequency_mhz": number(
+                "Centre of the downlink channel",
+                "MHz",
+                minimum=30,
+                maximum=100_000,
+                required=True,
+            ),
+            "bandwidth_mhz": number(
+                "Channel bandwidth", "MHz", above=0, maximum=2000, required=True
+            ),
+            "power_dbm": number(
+                "Total transmit power at the radio's output",
+                "dBm",
+                minimum=-30,
+                maximum=80,
+                required=True,
+            ),
+            "antenna_gain_dbi": number(
+                "Greatest gain of the antenna", "dBi", minimum=-20, maximum=50, required=True
+            ),
+            "feeder_loss_db": number(
+                "Loss between radio and antenna", "dB", minimum=0, maximum=60, default=0.0
+            ),
+            "azimuth_deg": number(
+                "Direction of the main lobe, clockwise from north; empty: all round",
+                "deg",
+                minimum=0,
+                maximum=360,
+                required=True,
+                nullable=True,
+            ),
+            "tilt_deg": number(
+                "Tilt of the main lobe below the horizon",
+                "deg",
+                minimum=-90,
+                maximum=90,
+                default=0.0,
+            ),
+            "antenna_height_m": number(
+                "Height of the antenna's centre above ground",
+                "m",
+                above=0,
+                maximum=1000,
+                required=True,
+            ),
+            "pattern": text("Name of the antenna pattern; empty: 3GPP sector", nullable=True),
+            "load": number("Share of the resources in use", "", minimum=0, maximum=1, default=0.5),
+        }
+    ),
+    None,
+    "cell_id",
+)
+
+VILLAGES = Layer(
+    "villages",
+    "Village, hamlet or residential group",
+    pa.DataFrameSchema(
+        {
+            "village_id": text("Identifier of the village", required=True, unique=True),
+            "name": text("Name", nullable=True),
+            "zone_code": text("Code of the zone it lies in", nullable=True),
+            "population": number("Inhabitants", "", minimum=0, maximum=1e8, nullable=True),
+        }
+    ),
+    "Point",
+    "village_id",
+)
+
+ROADS = Layer(
+    "roads",
+    "Stretch of road",
+    pa.DataFrameSchema(
+        {
+            "road_id": text("Identifier of the stretch", required=True, unique=True),
+            "name": text("Name or number", nullable=True),
+            "road_class": text("Class, e.g. primary", required=True),
+            "surface": text("Surface, e.g. asphalt", nullable=True),
+        }
+    ),
+    "LineString",
+    "road_id",
+)
+
+LAYERS: dict[str, Layer] = {layer.name: layer for layer in (ZONES, MASTS, CELLS, VILLAGES, ROADS)}
+
+RASTERS: dict[str, RasterLayer] = {
+    raster.name: raster
+    for raster in (
+        RasterLayer(
+            "terrain", "Ground height above mean sea level", "m", -500, 9000, "bilinear", True
+        ),
+        RasterLayer("clutter", "Class of land cover", "class", 0, 255, "nearest"),
+        RasterLayer("population", "Inhabitants of the pixel", "people", 0, 1e8, "sum"),
+    )
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """What `examine` found.
+
+    Parameters
+    ----------
+    frame
+        The data in its stored form: declared columns first, then unknown ones,
+        the geometry last, rows numbered from 0. Faulty values are empty.
+    problems
+        Every fault, by row.
+    faulty
+        For each row of `frame`, whether it has an error.
+    """
+
+    frame: pd.DataFrame
+    problems: list[Problem]
+    faulty: NDArray[np.bool_]
+
+    @property
+    def errors(self) -> list[Problem]:
+        """Problems that forbid use."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """Doubtful but usable."""
+        return [problem for problem in self.problems if problem.severity == "warning"]
+
+    @property
+    def structural_errors(self) -> list[Problem]:
+        """Errors of the whole file or a whole column, which no row can be blamed for."""
+        return [problem for problem in self.errors if problem.row is None]
+
+
+def layer_named(name: str) -> Layer:
+    """Return a layer of the registry.
+
+    Parameters
+    ----------
+    name
+        Layer name.
+
+    Returns
+    -------
+    Layer
+        Its declaration.
+
+    Raises
+    ------
+    InputError
+        If there is no such layer.
+    """
+    if name not in LAYERS:
+        raise InputError(
+            "There is no layer {name}; known layers: {known}", name=name, known=", ".join(LAYERS)
+        )
+    return LAYERS[name]
+
+
+def raster_named(name: str) -> RasterLayer:
+    """Return a raster of the registry.
+
+    Parameters
+    ----------
+    name
+        Raster name.
+
+    Returns
+    -------
+    RasterLayer
+        Its declaration.
+
+    Raises
+    ------
+    InputError
+        If there is no such raster.
+    """
+    if name not in RASTERS:
+        raise InputError(
+            "There is no raster {name}; known rasters: {known}",
+            name=name,
+            known=", ".join(RASTERS),
+        )
+    return RASTERS[name]
+
+
+def empty_frame(layer: str, crs: str | None = None) -> pd.DataFrame:
+    """Return a layer without rows, with every declared column.
+
+    Parameters
+    ----------
+    layer
+        Layer name.
+    crs
+        CRS of its geometry.
+
+    Returns
+    -------
+    DataFrame
+        GeoDataFrame for a layer with geometry.
+    """
+    declared = layer_named(layer)
+    columns = {
+        name: pd.Series([], dtype=column.dtype.type if column.dtype else None)
+        for name, column in declared.table.columns.items()
+    }
+    frame = pd.DataFrame(columns)
+    if declared.geometry is None:
+        return frame
+    return gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries([], crs=crs))
+
+
+def expectation(column: pa.Column) -> Message:
+    """Say what a column must hold.
+
+    Parameters
+    ----------
+    column
+        Declared column.
+
+    Returns
+    -------
+    Message
+        E.g. "expected a number from 0 to 360 deg".
+    """
+    about = _about(column)
+    limits = {check.name: check.statistics for check in column.checks}
+    unit = f" {about['unit']}" if about["unit"] else ""
+    low = limits.get("greater_than_or_equal_to", {}).get("min_value")
+    above = limits.get("greater_than", {}).get("min_value")
+    high = limits.get("less_than_or_equal_to", {}).get("max_value")
+    if "isin" in limits:
+        options = ", ".join(limits["isin"]["allowed_values"])
+        return message("expected one of {options}", options=options)
+    if about["kind"] == "whole":
+        return message(
+            "expected a whole number from {minimum} to {maximum}",
+            minimum=shown(low),
+            maximum=shown(high),
+        )
+    if above is not None:
+        return message(
+            "expected a number greater than {minimum} and at most {maximum}{unit}",
+            minimum=shown(above),
+            maximum=shown(high),
+            unit=unit,
+        )
+    if about["kind"] == "number":
+        return message(
+            "expected a number from {minimum} to {maximum}{unit}",
+            minimum=shown(low),
+            maximum=shown(high),
+            unit=unit,
+        )
+    if about["kind"] == "flag":
+        return message("expected yes or no")
+    if about["kind"] == "date":
+        return message("expected a date as YYYY-MM-DD")
+    return message("expected text")
+
+
+def examine(
+    layer: str,
+    frame: pd.DataFrame,
+    *,
+    crs: str | None = None,
+    file: str | None = None,
+    row_offset: int = 2,
+    context: Mapping[str, pd.DataFrame] | None = None,
+    coordinates: geo.CoordinateColumns | None = None,
+    reproject: bool = False,
+) -> Examination:
+    """Check a frame against its layer and bring it into its stored form.
+
+    Parameters
+    ----------
+    layer
+        Layer name.
+    frame
+        The data. A layer of points may come as a plain table with columns lon
+        and lat (degrees, WGS 84). The row numbers that users see are the index
+        where it is named ``"row"``, otherwise position plus `row_offset`.
+    crs
+        CRS that the geometry must have; None accepts any.
+    file
+        File name for the problems.
+    row_offset
+        Row number of the first row where the index does not tell.
+    context
+        Other layers to check against: ``"masts"`` for cells, ``"zones"`` for
+        points. A layer that is not there is not checked against.
+    coordinates
+        Columns of a plain table that hold the coordinates of its points, where
+        they are not lon and lat.
+    reproject
+        Whether to transform geometry that comes in another CRS than `crs`;
+        otherwise another CRS is an error.
+
+    Returns
+    -------
+    Examination
+        The stored form and every problem.
+    """
+    declared = layer_named(layer)
+    context = context or {}
+    if frame.index.name == "row":
+        rows = frame.index.to_numpy()
+    else:
+        rows = np.arange(len(frame)) + row_offset
+    faults = Faults(layer, file, rows)
+    frame = frame.reset_index(drop=True)
+    columns = _declared_columns(declared, frame, faults)
+    _apply_schema(declared, columns, faults)
+    shapes = None
+    used: tuple[str, ...] = ()
+    if declared.geometry is not None:
+        area = context.get("zones")
+        bounds = None
+        if layer != "zones" and area is not None and len(area):
+            bounds = tuple(area.total_bounds)
+        shapes, used = geo.read_geometry(
+            declared.geometry,
+            frame,
+            faults,
+            crs=crs,
+            bounds=bounds,
+            coordinates=coordinates,
+            reproject=reproject,
+        )
+    _check_across(layer, columns, shapes, faults, context)
+    unknown = {
+        str(name): _plain(frame[name])
+        for name in frame.columns
+        if name not in declared.columns and name not in used and name != _geometry_name(frame)
+    }
+    result = pd.DataFrame({**columns, **unknown}, index=frame.index)
+    if shapes is not None:
+        result = gpd.GeoDataFrame(result, geometry=shapes)
+    return Examination(result, faults.sorted(), faults.faulty)
+
+
+def validate(
+    layer: str,
+    frame: pd.DataFrame,
+    *,
+    crs: str | None = None,
+    file: str | None = None,
+    row_offset: int = 2,
+    context: Mapping[str, pd.DataFrame] | None = None,
+) -> pd.DataFrame:
+    """Return a frame in its stored form, or raise everything that is wrong with it.
+
+    Parameters
+    ----------
+    layer, frame, crs, file, row_offset, context
+        See `examine`.
+
+    Returns
+    -------
+    DataFrame
+        The stored form; warnings are not reported (`examine` gives them).
+
+    Raises
+    ------
+    ValidationError
+        With every problem, if there is an error among them.
+    """
+    found = examine(layer, frame, crs=crs, file=file, row_offset=row_offset, context=context)
+    if found.errors:
+        raise ValidationError(found.errors)
+    return found.frame
+
+
+def near_name(wanted: str, names: list[str]) -> str | None:
+    """Return the name that a person may have meant by `wanted`, or None.
+
+    Parameters
+    ----------
+    wanted
+        The right name.
+    names
+        Names at hand.
+
+    Returns
+    -------
+    str or None
+        The nearest, if one is near.
+
+    Examples
+    --------
+    >>> near_name("height_m", ["Hight", "colour"])
+    'Hight'
+    """
+    stem = wanted.rsplit("_", 1)[0]
+    score = {}
+    for name in names:
+        plain = name.strip().lower().replace(" ", "_").replace("-", "_")
+        score[name] = max(
+            difflib.SequenceMatcher(None, plain, target).ratio() for target in (wanted, stem)
+        )
+    best = max(score, key=lambda name: score[name], default=None)
+    return best if best is not None and score[best] >= 0.75 else None
+
+
+def _about(column: pa.Column) -> dict[str, Any]:
+    return dict(column.metadata or {})
+
+
+def _geometry_name(frame: pd.DataFrame) -> str | None:
+    if isinstance(frame, gpd.GeoDataFrame):
+        return str(frame.active_geometry_name)
+    return None
+
+
+def _plain(series: pd.Series) -> pd.Series:
+    """Return an unknown column in a type that the database keeps."""
+    if series.dtype != object:
+        return series
+    return series.map(str, na_action="ignore").astype(TEXT)
+
+
+def _declared_columns(layer: Layer, frame: pd.DataFrame, faults: Faults) -> dict[str, pd.Series]:
+    """Convert the declared columns; report missing ones and values of a wrong type."""
+    names = [str(name) for name in frame.columns]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        faults.whole(name, message("the column is there twice"), message("expected it once"))
+        frame = frame.loc[:, ~frame.columns.duplicated()]
+    spare = [name for name in names if name not in layer.columns]
+    columns = {}
+    for name, column in layer.table.columns.items():
+        about = _about(column)
+        if name in frame.columns:
+            converted, wrong = _CONVERTERS[about["kind"]](frame[name])
+            faults.values(name, wrong, frame[name], expectation(column))
+            if about["default"] is not None:
+                converted = converted.fillna(about["default"])
+            if about["kind"] == "flag":
+                converted = converted.astype(bool)
+            columns[name] = converted
+            continue
+        columns[name] = _missing_column(name, column, spare, len(frame), faults)
+    return columns
+
+
+def _missing_column(
+    name: str, column: pa.Column, spare: list[str], count: int, faults: Faults
+) -> pd.Series:
+    about = _about(column)
+    near = near_name(name, spare)
+    missing = message("the column is missing")
+    default = about["default"]
+    if column.required:
+        if near is not None:
+            faults.whole(name, missing, message("did you mean the column {near}?", near=near))
+        else:
+            faults.whole(
+                name, missing, message("found the columns {columns}", columns=", ".join(spare))
+            )
+    elif near is not None:
+        faults.whole(
+            name, missing, message("did you mean the column {near}?", near=near), "warning"
+        )
+    elif default is not None and about["kind"] == "number":
+        taken = message("{value} is taken for every row", value=shown(default))
+        faults.whole(name, missing, taken, "warning")
+    dtype = {"number": "float64", "whole": "float64", "flag": "bool"}.get(about["kind"], TEXT)
+    fill = default if default is not None else (False if about["kind"] == "flag" else np.nan)
+    return pd.Series([fill] * count, dtype=dtype)
+
+
+def _apply_schema(layer: Layer, columns: dict[str, pd.Series], faults: Faults) -> None:
+    """Run pandera's checks on the converted columns and report each failing row."""
+    table = pd.DataFrame(columns)
+    if table.empty:
+        return
+    try:
+        layer.table.validate(table, lazy=True)
+    except SchemaErrors as failure:
+        cases = failure.failure_cases
+    else:
+        return
+    # A column that is missing altogether has been reported as such.
+    cases = cases[cases["index"].notna() & ~cases["column"].isin(list(faults.missing))]
+    for (name, check), group in cases.groupby(["column", "check"], sort=False):
+        column = layer.table.columns[str(name)]
+        mask = np.zeros(len(table), bool)
+        mask[group["index"].to_numpy(dtype=np.int64)] = True
+        values = table[str(name)]
+        if check == "field_uniqueness":
+            faults.duplicates(str(name), mask & values.notna().to_numpy(), values)
+        else:
+            faults.values(str(name), mask, values, expectation(column))
+
+
+def _check_across(
+    layer: str,
+    columns: dict[str, pd.Series],
+    shapes: gpd.GeoSeries | None,
+    faults: Faults,
+    context: Mapping[str, pd.DataFrame],
+) -> None:
+    """Check what concerns several columns, rows or layers."""
+    if layer == "zones" and shapes is not None:
+        _check_zones(columns, shapes, faults)
+    if layer == "cells" and context.get("masts") is not None:
+        _check_masts_of_cells(columns, faults, context["masts"])
+    zones = context.get("zones")
+    if (
+        layer == "masts"
+        and shapes is not None
+        and zones is not None
+        and len(zones)
+        and shapes.crs == zones.crs
+    ):
+        outside = geo.outside(shapes, zones.geometry)
+        faults.values(
+            "geometry",
+            outside,
+            geo.coordinates_text(shapes),
+            message("outside the study area; kept, it still serves the area"),
+            "warning",
+        )
+
+
+def _check_masts_of_cells(
+    columns: dict[str, pd.Series], faults: Faults, masts: pd.DataFrame
+) -> None:
+    height_m = columns["mast_id"].map(
+        pd.Series(masts["height_m"].to_numpy(), index=masts["mast_id"].to_numpy())
+    )
+    known = columns["mast_id"].isin(masts["mast_id"]).to_numpy()
+    orphan = ~known & columns["mast_id"].notna().to_numpy()
+    faults.values(
+        "mast_id",
+        orphan,
+        columns["mast_id"],
+        message("expected a mast_id of the layer masts, which has {count}", count=len(masts)),
+    )
+    too_high = (columns["antenna_height_m"] > height_m).to_numpy()
+    faults.values(
+        "antenna_height_m",
+        too_high,
+        columns["antenna_height_m"],
+        message("expected no more than the height of its mast; kept"),
+        "warning",
+    )
+
+
+def _check_zones(columns: dict[str, pd.Series], shapes: gpd.GeoSeries, faults: Faults) -> None:
+    usable = shapes.notna().to_numpy() & ~faults.faulty
+    area_km2 = shapes.area.to_numpy() / 1e6
+    empty = columns["area_km2"].isna().to_numpy() & usable
+    columns["area_km2"] = columns["area_km2"].where(~empty, area_km2)
+    parent = columns["parent_code"]
+    faults.values(
+        "parent_code",
+        parent.notna().to_numpy() & ~parent.isin(columns["code"]).to_numpy(),
+        parent,
+        message("expected the code of another zone of the layer; kept"),
+        "warning",
+    )
+    faults.values(
+        "parent_code",
+        (parent == columns["code"]).fillna(False).to_numpy(dtype=bool),
+        parent,
+        message("expected the code of another zone than itself"),
+    )
+    faults.values(
+        "valid_to",
+        (columns["valid_to"] < columns["valid_from"]).fillna(False).to_numpy(dtype=bool),
+        columns["valid_to"],
+        message("expected a day after valid_from"),
+    )
+    overlaps = geo.overlaps(shapes, columns["level"], usable, _periods(columns))
+    for first, second, overlap_km2, share in overlaps:
+        code = columns["code"].iloc[first]
+        if share > 0.999:
+            said = message("the zone covers the same ground as {code}", code=code)
+        else:
+            said = message(
+                "the zone overlaps {code} by {area} km2", code=code, area=f"{overlap_km2:.3g}"
+            )
+        faults.row(
+            second, "geometry", said, message("expected zones of a level side by side"), "warning"
+        )
+
+
+def _periods(columns: dict[str, pd.Series]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return first and last day of every zone as text that sorts, open ends included."""
+    start = columns["valid_from"].fillna("0000-00-00").to_numpy(dtype=object)
+    end = columns["valid_to"].fillna("9999-99-99").to_numpy(dtype=object)
+    return start, end

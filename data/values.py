@@ -1,0 +1,155 @@
+"""Turn columns as files hold them into the types of the schema, all rows at once.
+
+Every converter returns the column in its type, with faulty values empty, and a
+mask of the rows whose value is there but not of that type.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+TEXT = pd.StringDtype(na_value=np.nan)
+"""Type of text columns: missing values are NaN in every version of pandas."""
+
+_EMPTY = {"", "nan", "na", "n/a", "null", "none"}
+_YES = {"yes", "y", "true", "t", "1", "có", "x"}
+_NO = {"no", "n", "false", "f", "0", "không"}
+# Characters that databases and XML cut or refuse; tab and line breaks are fine.
+_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
+
+
+def to_text(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
+    """Return text, trimmed and in Unicode NFC; whole numbers lose their ".0".
+
+    Parameters
+    ----------
+    series
+        The column.
+
+    Returns
+    -------
+    tuple of Series and NDArray
+        The text and a mask of rows that hold control characters.
+    """
+    if pd.api.types.is_float_dtype(series.dtype) or series.dtype == object:
+        texts = series.map(_one_text, na_action="ignore")
+    else:
+        texts = series.map(str, na_action="ignore")
+    wrong = np.zeros(len(series), bool)
+    if len(series):
+        # Lone surrogates cannot be held by every string type: search them as objects first.
+        wrong = texts.astype(object).str.contains(_CONTROL, regex=True).eq(True).to_numpy(bool)
+        texts = texts.mask(wrong)
+    texts = texts.astype(TEXT).str.normalize("NFC").str.strip()
+    return texts.mask(texts == ""), wrong
+
+
+def to_number(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
+    """Return float64 numbers; infinite ones are faults.
+
+    Parameters
+    ----------
+    series
+        The column.
+
+    Returns
+    -------
+    tuple of Series and NDArray
+        The numbers and a mask of rows that hold something else.
+    """
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return pd.Series(np.nan, index=series.index), series.notna().to_numpy(bool)
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        numbers = series.astype("float64")
+        given = series.notna().to_numpy(bool)
+    else:
+        texts = series.map(_number_text, na_action="ignore").astype(object)
+        given = (texts.notna() & ~texts.isin(_EMPTY)).to_numpy(bool)
+        numbers = pd.to_numeric(texts.where(given), errors="coerce").astype("float64")
+    wrong = given & ~np.isfinite(numbers.to_numpy())
+    return numbers.mask(wrong), wrong
+
+
+def to_whole(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
+    """Return whole numbers as float64, which can be empty.
+
+    Parameters
+    ----------
+    series
+        The column.
+
+    Returns
+    -------
+    tuple of Series and NDArray
+        The numbers and a mask of rows that hold something else.
+    """
+    numbers, wrong = to_number(series)
+    fraction = (numbers.notna() & (numbers != numbers.round())).to_numpy(bool)
+    return numbers.mask(fraction), wrong | fraction
+
+
+def to_flag(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
+    """Return yes or no from booleans, 0 and 1, and the usual words.
+
+    Parameters
+    ----------
+    series
+        The column.
+
+    Returns
+    -------
+    tuple of Series and NDArray
+        Nullable booleans and a mask of rows that hold something else.
+    """
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return series.astype("boolean"), np.zeros(len(series), bool)
+    texts = series.map(_one_text, na_action="ignore").astype(object)
+    words = texts.map(lambda text: text.strip().lower(), na_action="ignore")
+    yes, no = words.isin(_YES).to_numpy(bool), words.isin(_NO).to_numpy(bool)
+    wrong = (words.notna() & ~words.isin(_EMPTY)).to_numpy(bool) & ~yes & ~no
+    flags = pd.Series(pd.NA, index=series.index, dtype="boolean")
+    flags[yes] = True
+    flags[no] = False
+    return flags, wrong
+
+
+def to_date(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
+    """Return ISO dates as text.
+
+    Parameters
+    ----------
+    series
+        The column: text YYYY-MM-DD (a time after it is cut), or dates.
+
+    Returns
+    -------
+    tuple of Series and NDArray
+        Text and a mask of rows that hold something else.
+    """
+    texts, wrong = to_text(series)
+    days = texts.str.replace(r"[T ]00:00:00(\.0+)?(Z|\+00:00)?$", "", regex=True)
+    right = days.str.fullmatch(r"\d{4}-\d{2}-\d{2}").eq(True)
+    right &= pd.to_datetime(days.where(right), format="%Y-%m-%d", errors="coerce").notna()
+    wrong |= (days.notna() & ~right).to_numpy(bool)
+    return days.mask(wrong), wrong
+
+
+def _one_text(value: object) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat()
+    return str(value)
+
+
+def _number_text(value: object) -> object:
+    if isinstance(value, str):
+        text = value.strip()
+        return text.lower() if len(text) <= 4 else text
+    if isinstance(value, bool | dt.datetime | dt.date | dt.time):
+        return str(value)
+    return value
