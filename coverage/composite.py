@@ -1,0 +1,390 @@
+"""Many cells over an area: the best and second-best server of each service."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+from numpy.typing import NDArray
+
+from coverage import antenna, sweep, technology, terrain
+from coverage.kernels import cells as kernels
+from data.grid import Grid, Raster
+
+
+@dataclass(frozen=True, eq=False)
+class Composite:
+    """Best and second-best server of each group of cells at each pixel of a grid.
+
+    Parameters
+    ----------
+    grid
+        The frame.
+    groups
+        (technology, operator) of each layer of the arrays.
+    best_dbm, second_dbm
+        Level of the metric of the technology, shape (groups, rows, columns);
+        -inf without signal. The second best comes from another mast. [dBm]
+    best_cell, second_cell
+        Position of the serving cell in the table of cells; -1 without signal.
+    masts_without_terrain
+        Masts left out because the terrain raster does not cover them.
+    """
+
+    grid: Grid
+    groups: tuple[tuple[str, str], ...]
+    best_dbm: NDArray[np.float32]
+    best_cell: NDArray[np.int32]
+    second_dbm: NDArray[np.float32]
+    second_cell: NDArray[np.int32]
+    masts_without_terrain: tuple[str, ...] = ()
+
+    @classmethod
+    def empty(cls, grid: Grid, groups: Sequence[tuple[str, str]]) -> Composite:
+        """Return a composite without any signal.
+
+        Parameters
+        ----------
+        grid
+            The frame.
+        groups
+            (technology, operator) of each layer.
+
+        Returns
+        -------
+        Composite
+            All levels -inf.
+        """
+        shape = (len(groups), *grid.shape)
+        return cls(
+            grid,
+            tuple(groups),
+            np.full(shape, -np.inf, np.float32),
+            np.full(shape, -1, np.int32),
+            np.full(shape, -np.inf, np.float32),
+            np.full(shape, -1, np.int32),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _MastJob:
+    """One mast with its cells, ready for the compiled code."""
+
+    mast_id: str
+    x_m: float
+    y_m: float
+    ground_m: float
+    north_offset_deg: float
+    antenna_heights_m: tuple[float, ...]
+    frequencies_mhz: tuple[float, ...]
+    cell_numbers: NDArray[np.int32]
+    group: NDArray[np.int64]
+    loss: NDArray[np.int64]
+    antenna_amsl_m: NDArray[np.float64]
+    eirp_dbm: NDArray[np.float64]
+    azimuth_deg: NDArray[np.float64]
+    electrical_tilt_deg: NDArray[np.float64]
+    mechanical_tilt_deg: NDArray[np.float64]
+    patterns: tuple[antenna.Pattern, ...]
+
+
+def reference_eirp_dbm(cells: pd.DataFrame) -> NDArray[np.float64]:
+    """Return each cell's EIRP of the signal that its technology's metric is about.
+
+    Parameters
+    ----------
+    cells
+        Layer `cells`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Power plus gain minus feeder loss, less the share that the metric leaves
+        out (see `technology.reference_power_offset_db`). [dBm]
+    """
+    offset = [
+        technology.reference_power_offset_db(name, bandwidth)
+        for name, bandwidth in zip(cells["technology"], cells["bandwidth_mhz"], strict=True)
+    ]
+    return (
+        cells["power_dbm"].to_numpy(np.float64)
+        + cells["antenna_gain_dbi"].to_numpy(np.float64)
+        - cells["feeder_loss_db"].to_numpy(np.float64)
+        + np.array(offset)
+    )
+
+
+def north_offset_deg(
+    x_m: NDArray[np.float64], y_m: NDArray[np.float64], crs: str
+) -> NDArray[np.float64]:
+    """Return the bearing of grid north from true north (meridian convergence).
+
+    Parameters
+    ----------
+    x_m, y_m
+        Positions in the projected CRS. [m]
+    crs
+        The CRS.
+
+    Returns
+    -------
+    numpy.ndarray
+        Degrees to add to a bearing on the grid to get the one from true north.
+    """
+    projection = pyproj.Proj(crs)
+    longitude, latitude = projection(x_m, y_m, inverse=True)
+    return np.atleast_1d(projection.get_factors(longitude, latitude).meridian_convergence)
+
+
+def _jobs(
+    elevation: Raster,
+    masts: gpd.GeoDataFrame,
+    cells: pd.DataFrame,
+    groups: Sequence[tuple[str, str]],
+    own_patterns: dict[str, antenna.Pattern] | None,
+) -> tuple[list[_MastJob], list[str]]:
+    """Sort the cells by mast; cells of masts not in `masts` are left out."""
+    group_number = {group: index for index, group in enumerate(groups)}
+    numbers = np.array(
+        [
+            group_number.get(key, -1)
+            for key in zip(cells["technology"], cells["operator"], strict=True)
+        ],
+        np.int64,
+    )
+    eirp = reference_eirp_dbm(cells)
+    has_azimuth = cells["azimuth_deg"].notna().to_numpy()
+    azimuth = cells["azimuth_deg"].to_numpy(np.float64, na_value=np.nan)
+    tilt = cells["tilt_deg"].to_numpy(np.float64)
+    mechanical = (
+        cells["mechanical_tilt_deg"].fillna(0.0).to_numpy(np.float64)
+        if "mechanical_tilt_deg" in cells.columns
+        else np.zeros(len(cells))
+    )
+    heights = cells["antenna_height_m"].to_numpy(np.float64)
+    frequencies = cells["frequency_mhz"].to_numpy(np.float64)
+    names = cells["pattern"].where(cells["pattern"].notna(), None).tolist()
+    by_mast = pd.Series(np.arange(len(cells))).groupby(cells["mast_id"].to_numpy()).indices
+
+    x, y = masts.geometry.x.to_numpy(), masts.geometry.y.to_numpy()
+    ground = terrain.sample(elevation, x, y)
+    offset = north_offset_deg(x, y, elevation.grid.crs) if len(masts) else np.zeros(0)
+    jobs, without_terrain = [], []
+    for row, mast_id in enumerate(masts["mast_id"]):
+        chosen = by_mast.get(mast_id)
+        if chosen is None:
+            continue
+        chosen = chosen[numbers[chosen] >= 0]
+        if len(chosen) == 0:
+            continue
+        if np.isnan(ground[row]):
+            without_terrain.append(str(mast_id))
+            continue
+        pairs = list(zip(heights[chosen], frequencies[chosen], strict=True))
+        own_heights = tuple(sorted(set(heights[chosen])))
+        own_frequencies = tuple(sorted(set(frequencies[chosen])))
+        jobs.append(
+            _MastJob(
+                mast_id=str(mast_id),
+                x_m=float(x[row]),
+                y_m=float(y[row]),
+                ground_m=float(ground[row]),
+                north_offset_deg=float(offset[row]),
+                antenna_heights_m=own_heights,
+                frequencies_mhz=own_frequencies,
+                cell_numbers=chosen.astype(np.int32),
+                group=numbers[chosen],
+                loss=np.array(
+                    [
+                        own_heights.index(height) * len(own_frequencies) + own_frequencies.index(f)
+                        for height, f in pairs
+                    ],
+                    np.int64,
+                ),
+                antenna_amsl_m=ground[row] + heights[chosen],
+                eirp_dbm=eirp[chosen],
+                azimuth_deg=azimuth[chosen],
+                electrical_tilt_deg=tilt[chosen],
+                mechanical_tilt_deg=mechanical[chosen],
+                patterns=tuple(
+                    antenna.pattern_by_name(
+                        names[index], has_azimuth=bool(has_azimuth[index]), own=own_patterns
+                    )
+                    for index in chosen
+                ),
+            )
+        )
+    return jobs, without_terrain
+
+
+@dataclass(frozen=True, eq=False)
+class _MastResult:
+    row: int
+    column: int
+    groups: NDArray[np.int64]
+    level_dbm: NDArray[np.float32]
+    cell: NDArray[np.int32]
+
+
+def _predict_mast(
+    job: _MastJob,
+    elevation: Raster,
+    clutter_height: Raster | None,
+    ground: Raster,
+    settings: sweep.SweepSettings,
+) -> _MastResult | None:
+    """Predict the levels of one mast's cells; None if its window misses the grid."""
+    windows = [
+        sweep.predict_loss(
+            elevation,
+            clutter_height,
+            x_m=job.x_m,
+            y_m=job.y_m,
+            antenna_height_m=height,
+            frequencies_mhz=job.frequencies_mhz,
+            grid=ground.grid,
+            settings=settings,
+        )
+        for height in job.antenna_heights_m
+    ]
+    first = windows[0]
+    if first is None:
+        return None
+    loss = np.concatenate([window.loss_db for window in windows if window is not None])
+    grid, whole = first.grid, ground.grid
+    row = round((whole.y_max - grid.y_max) / whole.resolution_m)
+    column = round((grid.x_min - whole.x_min) / whole.resolution_m)
+    groups, local_group = np.unique(job.group, return_inverse=True)
+    level = np.empty((len(groups), *grid.shape), np.float32)
+    cell = np.empty((len(groups), *grid.shape), np.int32)
+    kernels.mast_levels(
+        loss,
+        ground.values[row : row + grid.height, column : column + grid.width],
+        float(grid.x_centres()[0]),
+        float(grid.y_centres()[0]),
+        grid.resolution_m,
+        job.x_m,
+        job.y_m,
+        settings.rx_height_m,
+        job.north_offset_deg,
+        job.loss,
+        local_group.astype(np.int64),
+        job.antenna_amsl_m,
+        job.eirp_dbm,
+        job.azimuth_deg,
+        job.electrical_tilt_deg,
+        job.mechanical_tilt_deg,
+        np.stack([antenna.resample(pattern.horizontal_db) for pattern in job.patterns]),
+        np.stack([antenna.resample(pattern.vertical_db) for pattern in job.patterns]),
+        np.array([pattern.max_attenuation_db for pattern in job.patterns]),
+        level,
+        cell,
+    )
+    numbers = np.append(job.cell_numbers, np.int32(-1))  # -1 keeps meaning "no cell"
+    return _MastResult(row, column, groups, level, numbers[cell])
+
+
+def _in_order(
+    pool: ThreadPoolExecutor,
+    work: Callable[[_MastJob], _MastResult | None],
+    jobs: Sequence[_MastJob],
+    ahead: int,
+) -> Iterator[_MastResult | None]:
+    """Yield results in the order of the jobs, with few of them in memory."""
+    waiting: deque[Future[_MastResult | None]] = deque()
+    source = iter(jobs)
+    waiting.extend(pool.submit(work, job) for job in itertools.islice(source, ahead))
+    try:
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(pool.submit(work, job) for job in itertools.islice(source, 1))
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def compose(
+    elevation: Raster,
+    clutter_height: Raster | None,
+    masts: gpd.GeoDataFrame,
+    cells: pd.DataFrame,
+    grid: Grid,
+    *,
+    groups: Sequence[tuple[str, str]],
+    settings: sweep.SweepSettings,
+    own_patterns: dict[str, antenna.Pattern] | None = None,
+    threads: int = 2,
+    on_progress: Callable[[float], None] = lambda _: None,
+) -> Composite:
+    """Predict all cells and keep the best and second best of each group at each pixel.
+
+    The result does not depend on the number of threads nor on the order of the
+    masts (ties go to the cell that comes first in the table).
+
+    Parameters
+    ----------
+    elevation
+        Terrain heights in the CRS of the grid. [m]
+    clutter_height
+        Representative clutter heights, or None for open land. [m]
+    masts
+        Layer `masts`, in the CRS of the grid; only these transmit.
+    cells
+        Layer `cells`.
+    grid
+        Where to predict; masts outside it serve it too.
+    groups
+        (technology, operator) pairs wanted.
+    settings
+        Model, radius, receiver and its conditions.
+    own_patterns
+        Antenna patterns read from files, by name.
+    threads
+        Number of masts computed at once.
+    on_progress
+        Called with the finished share, 0 to 1, from the caller's thread; may
+        raise `CancelledError`.
+
+    Returns
+    -------
+    Composite
+        The levels and their cells.
+    """
+    jobs, without_terrain = _jobs(elevation, masts, cells, groups, own_patterns)
+    ground = Raster(grid, terrain.resample_to(elevation, grid).values.astype(np.float32))
+    result = Composite.empty(grid, groups)
+
+    def work(job: _MastJob) -> _MastResult | None:
+        return _predict_mast(job, elevation, clutter_height, ground, settings)
+
+    with ThreadPoolExecutor(threads) as pool:
+        for done, found in enumerate(_in_order(pool, work, jobs, ahead=2 * threads), start=1):
+            if found is not None:
+                for index, group in enumerate(found.groups):
+                    kernels.merge_best(
+                        found.level_dbm[index],
+                        found.cell[index],
+                        found.row,
+                        found.column,
+                        result.best_dbm[group],
+                        result.best_cell[group],
+                        result.second_dbm[group],
+                        result.second_cell[group],
+                    )
+            on_progress(done / len(jobs))
+    return Composite(
+        result.grid,
+        result.groups,
+        result.best_dbm,
+        result.best_cell,
+        result.second_dbm,
+        result.second_cell,
+        tuple(without_terrain),
+    )

@@ -1,0 +1,385 @@
+"""Shares of area, population and villages covered, by zone, each with its interval.
+
+Pixels are split on zone borders by the exact share of their area (exactextract),
+so the zones of a level add up to the whole. A *figure* is the share of area (or
+people, or villages) whose coverage probability reaches the one asked for. Two
+doubts are kept apart: shadow fading, which averages out over a zone because it
+is correlated over a short distance only, and the error of the model, which moves
+all levels together and does not average out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import scipy.signal
+import scipy.sparse
+import scipy.special
+from exactextract import exact_extract
+from exactextract.raster import NumPyRasterSource
+from numpy.typing import NDArray
+
+from data.grid import Grid
+
+#: Half width of a 95 % interval in standard deviations.
+NORMAL_95 = 1.959963984540054
+
+#: Distance over which shadow fading decorrelates to 1/e.
+#: 3GPP TR 38.901 V17.0.0, table 7.5-6, RMa NLOS. [m]
+DECORRELATION_DISTANCE_M = 120.0
+
+# Terms of the expansion of the bivariate normal probability; the diagonal is
+# exact, and beyond the first pixel the sixth power of the correlation is small.
+_TERMS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class ZoneWeights:
+    """What share of each pixel's area lies in each zone.
+
+    Parameters
+    ----------
+    grid
+        The analysis grid.
+    fraction
+        Sparse matrix (zones, pixels in row order), entries from 0 to 1.
+    """
+
+    grid: Grid
+    fraction: scipy.sparse.csr_array
+
+    def area_m2(self) -> NDArray[np.float64]:
+        """Return the area of each zone within the grid. [m²]."""
+        return np.asarray(self.fraction.sum(axis=1)).ravel() * self.grid.resolution_m**2
+
+
+def zone_weights(zones: gpd.GeoDataFrame, grid: Grid) -> ZoneWeights:
+    """Return the share of each pixel in each zone.
+
+    Parameters
+    ----------
+    zones
+        Polygons in the CRS of the grid, one row a zone.
+    grid
+        The analysis grid.
+
+    Returns
+    -------
+    ZoneWeights
+        One row a zone, in the order of `zones`.
+    """
+    x_min, y_min, x_max, y_max = grid.bounds
+    # exactextract reads only the frame of this raster, so one value repeated will do.
+    frame = np.broadcast_to(np.zeros(1, np.uint8), grid.shape)
+    shapes = gpd.GeoDataFrame(
+        {"row": np.arange(len(zones))}, geometry=zones.geometry.to_numpy(), crs=grid.crs
+    )
+    source = NumPyRasterSource(
+        frame, xmin=x_min, ymin=y_min, xmax=x_max, ymax=y_max, srs_wkt=shapes.crs.to_wkt()
+    )
+    found = exact_extract(
+        source, shapes, ["cell_id", "coverage"], include_cols=["row"], output="pandas"
+    )
+    rows, pixels, shares = [], [], []
+    for row, cell_id, coverage in zip(
+        found["row"], found["cell_id"], found["coverage"], strict=True
+    ):
+        rows.append(np.full(len(cell_id), int(row)))
+        pixels.append(np.asarray(cell_id, np.int64))
+        shares.append(np.asarray(coverage, np.float64))
+    if rows:
+        entries = (np.concatenate(shares), (np.concatenate(rows), np.concatenate(pixels)))
+    else:
+        entries = (np.zeros(0), (np.zeros(0, np.int64), np.zeros(0, np.int64)))
+    matrix = scipy.sparse.csr_array(entries, shape=(len(zones), grid.width * grid.height))
+    return ZoneWeights(grid, matrix)
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """Where a technology (or one of several) is received, for one operator or any.
+
+    Parameters
+    ----------
+    fade_margin
+        Median level minus the threshold, in standard deviations of the location
+        variability; -inf without signal. Shape (rows, columns).
+    covered
+        Whether the coverage probability reaches the one asked for.
+    covered_low, covered_high
+        The same if the model's level is wrong by its error, downwards and upwards.
+    """
+
+    fade_margin: NDArray[np.float32]
+    covered: NDArray[np.bool_]
+    covered_low: NDArray[np.bool_]
+    covered_high: NDArray[np.bool_]
+
+
+def service(
+    level_dbm: NDArray[np.float32],
+    *,
+    threshold_dbm: float,
+    probability: float,
+    sigma_db: NDArray[np.float32] | float,
+    model_error_db: float,
+) -> Service:
+    """Compare median levels with a threshold.
+
+    Parameters
+    ----------
+    level_dbm
+        Median level at each pixel; -inf without signal. [dBm]
+    threshold_dbm
+        Level that counts as covered. [dBm]
+    probability
+        Share of a pixel's locations that must reach it, 0 to 1.
+    sigma_db
+        Standard deviation of the location variability, per pixel or one for all. [dB]
+    model_error_db
+        Standard deviation of the model's mean error over an area. [dB]
+
+    Returns
+    -------
+    Service
+        The comparison.
+    """
+    wanted = scipy.special.ndtri(probability)
+    margin_db = level_dbm - np.float32(threshold_dbm)
+    sigma = np.float32(sigma_db) if np.isscalar(sigma_db) else np.asarray(sigma_db, np.float32)
+    shift = np.float32(NORMAL_95 * model_error_db)
+    needed = np.float32(wanted) * sigma
+    return Service(
+        (margin_db / sigma).astype(np.float32),
+        margin_db >= needed,
+        margin_db - shift >= needed,
+        margin_db + shift >= needed,
+    )
+
+
+def any_of(services: Sequence[Service]) -> Service:
+    """Return where at least one of several services is received.
+
+    The fading of the services is taken as fully correlated (they often share the
+    mast), so the probability of the best one counts: a cautious figure.
+
+    Parameters
+    ----------
+    services
+        At least one.
+
+    Returns
+    -------
+    Service
+        The union.
+    """
+    if len(services) == 1:
+        return services[0]
+    return Service(
+        np.maximum.reduce([item.fade_margin for item in services]),
+        np.logical_or.reduce([item.covered for item in services]),
+        np.logical_or.reduce([item.covered_low for item in services]),
+        np.logical_or.reduce([item.covered_high for item in services]),
+    )
+
+
+def _correlation_terms(
+    fade_margin: NDArray[np.float64], weight: NDArray[np.float64], pixel_m: float, distance_m: float
+) -> NDArray[np.float64]:
+    """Sum over neighbours of weight times the covariance of the two pixels' coverage.
+
+    The covariance of the indicators of two standard normal variables of
+    correlation r above -a and -b is the sum over k of
+    r^k / k! He_{k-1}(a) He_{k-1}(b) phi(a) phi(b) (tetrachoric series; Pearson 1900).
+    """
+    total = np.zeros(fade_margin.shape)
+    # Far from the threshold nothing is in doubt, and He_k would overflow there.
+    doubtful = np.abs(fade_margin) < 5.0
+    if not doubtful.any():
+        return total
+    a = np.where(doubtful, fade_margin, 0.0)
+    density = np.where(doubtful, np.exp(-0.5 * a * a) / math.sqrt(2.0 * math.pi), 0.0)
+    previous, hermite = np.zeros_like(a), np.ones_like(a)
+    for k in range(1, _TERMS + 1):
+        term = density * hermite / math.sqrt(math.factorial(k))
+        reach = math.ceil(distance_m / k * math.log(100.0) / pixel_m)
+        steps = np.arange(-reach, reach + 1) * pixel_m
+        kernel = np.exp(-k * np.hypot(steps[:, None], steps[None, :]) / distance_m)
+        kernel[reach, reach] = 0.0
+        total += term * scipy.signal.oaconvolve(weight * term, kernel, mode="same")
+        previous, hermite = hermite, a * hermite - (k - 1) * previous
+    return total
+
+
+def _shadowing_variance(
+    weights: ZoneWeights,
+    fade_margin: NDArray[np.float32],
+    weight: NDArray[np.float64],
+    decorrelation_distance_m: float,
+) -> NDArray[np.float64]:
+    """Return the variance of each zone's covered weight due to shadow fading.
+
+    Fading is a Gaussian field with correlation exp(-d / decorrelation distance)
+    (Gudmundson, M. (1991), "Correlation model for shadow fading in mobile radio
+    systems", Electronics Letters 27(23)). A pixel counts as one location, and
+    neighbours across the zone's border are counted in, which makes the variance
+    of a small zone slightly too large.
+    """
+    margin = fade_margin.astype(np.float64)
+    probability = scipy.special.ndtr(margin)
+    neighbours = weight * _correlation_terms(
+        margin, weight, weights.grid.resolution_m, decorrelation_distance_m
+    )
+    own = weight**2 * probability * (1.0 - probability)
+    return weights.fraction.power(2) @ own.ravel() + weights.fraction @ neighbours.ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Sums by zone from which the shares follow; tallies of tiles add up.
+
+    Parameters
+    ----------
+    weight
+        Area in pixels, people or points of each zone.
+    covered, covered_low, covered_high
+        The part of it that is covered, and if the model's level is wrong.
+    expected
+        The sum of weight times probability of reaching the threshold.
+    variance
+        Of the covered weight, due to shadow fading.
+    """
+
+    weight: NDArray[np.float64]
+    covered: NDArray[np.float64]
+    covered_low: NDArray[np.float64]
+    covered_high: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            *(
+                getattr(self, column.name) + getattr(other, column.name)
+                for column in dataclasses.fields(self)
+            )
+        )
+
+    def shares(self) -> pd.DataFrame:
+        """Return the covered share of each zone with its interval.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a zone, all from 0 to 1: `share` (probability at least the
+            one asked for), `expected` (mean probability of reaching the
+            threshold), `interval_low`, `interval_high` (95 %; the two doubts
+            together, each side by the root of the sum of squares), and the two
+            doubts alone as `shadowing_low`, `shadowing_high`, `model_low`,
+            `model_high`; `weight`, the denominator. NaN for zones without weight.
+        """
+        weight = np.where(self.weight > 0.0, self.weight, np.nan)
+        share = self.covered / weight
+        low = self.covered_low / weight
+        high = self.covered_high / weight
+        fading = NORMAL_95 * np.sqrt(np.maximum(self.variance, 0.0)) / weight
+        return pd.DataFrame(
+            {
+                "share": share,
+                "expected": self.expected / weight,
+                "interval_low": np.clip(share - np.hypot(share - low, fading), 0.0, 1.0),
+                "interval_high": np.clip(share + np.hypot(high - share, fading), 0.0, 1.0),
+                "shadowing_low": np.clip(share - fading, 0.0, 1.0),
+                "shadowing_high": np.clip(share + fading, 0.0, 1.0),
+                "model_low": low,
+                "model_high": high,
+                "weight": self.weight,
+            }
+        )
+
+
+def tally_pixels(
+    weights: ZoneWeights,
+    where: Service,
+    pixel_weight: NDArray[np.float64] | None = None,
+    *,
+    decorrelation_distance_m: float = DECORRELATION_DISTANCE_M,
+) -> Tally:
+    """Sum area or people by zone.
+
+    Parameters
+    ----------
+    weights
+        Share of each pixel in each zone.
+    where
+        Where the service is received.
+    pixel_weight
+        People per pixel, or None to count area.
+    decorrelation_distance_m
+        Distance at which the correlation of shadow fading is 1/e. [m]
+
+    Returns
+    -------
+    Tally
+        One entry a zone.
+    """
+    weight = np.ones(where.covered.shape) if pixel_weight is None else pixel_weight
+
+    def total(value: NDArray[Any] | float) -> NDArray[np.float64]:
+        return weights.fraction @ (weight * value).ravel()
+
+    return Tally(
+        weight=total(1.0),
+        covered=total(where.covered),
+        covered_low=total(where.covered_low),
+        covered_high=total(where.covered_high),
+        expected=total(scipy.special.ndtr(where.fade_margin.astype(np.float64))),
+        variance=_shadowing_variance(weights, where.fade_margin, weight, decorrelation_distance_m),
+    )
+
+
+def tally_points(
+    zones: gpd.GeoDataFrame, points: gpd.GeoDataFrame, grid: Grid, where: Service
+) -> Tally:
+    """Count the points (villages) on the grid by zone.
+
+    Parameters
+    ----------
+    zones
+        Polygons in the CRS of the grid.
+    points
+        Points in the same CRS; those off the grid are left out.
+    grid
+        The analysis grid, or a tile of it.
+    where
+        Where the service is received.
+
+    Returns
+    -------
+    Tally
+        One entry a zone. The fading of two villages is taken as independent.
+    """
+    column = np.floor((points.geometry.x.to_numpy() - grid.x_min) / grid.resolution_m).astype(int)
+    row = np.floor((grid.y_max - points.geometry.y.to_numpy()) / grid.resolution_m).astype(int)
+    inside = (row >= 0) & (row < grid.height) & (column >= 0) & (column < grid.width)
+    at = (row[inside], column[inside])
+    point, in_zone = zones.sindex.query(points.geometry[inside], predicate="intersects")
+    belongs = scipy.sparse.csr_array(
+        (np.ones(len(in_zone)), (in_zone, point)), shape=(len(zones), int(inside.sum()))
+    )
+    probability = scipy.special.ndtr(where.fade_margin[at].astype(np.float64))
+    return Tally(
+        weight=belongs @ np.ones(len(probability)),
+        covered=belongs @ where.covered[at].astype(np.float64),
+        covered_low=belongs @ where.covered_low[at].astype(np.float64),
+        covered_high=belongs @ where.covered_high[at].astype(np.float64),
+        expected=belongs @ probability,
+        variance=belongs @ (probability * (1.0 - probability)),
+    )
