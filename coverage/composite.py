@@ -1,12 +1,14 @@
-"""Many cells over an area: the best and second-best server of each service."""
+"""Many cells over an area: best and second-best server and interference of each carrier."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -19,57 +21,87 @@ from coverage.kernels import cells as kernels
 from data.grid import Grid, Raster
 
 
+class Carrier(NamedTuple):
+    """Cells that share a frequency: what one operator's technology does on one band."""
+
+    technology: str
+    operator: str
+    frequency_mhz: float
+
+
+def carriers(cells: pd.DataFrame) -> list[Carrier]:
+    """Return the carriers that the cells use, in a fixed order.
+
+    Parameters
+    ----------
+    cells
+        Layer `cells`.
+
+    Returns
+    -------
+    list of Carrier
+        Sorted, each once.
+    """
+    columns = (cells["technology"], cells["operator"], cells["frequency_mhz"].astype(float))
+    return sorted({Carrier(*key) for key in zip(*columns, strict=True)})
+
+
 @dataclass(frozen=True, eq=False)
 class Composite:
-    """Best and second-best server of each group of cells at each pixel of a grid.
+    """Best and second-best server of each carrier at each pixel of a grid.
 
     Parameters
     ----------
     grid
         The frame.
-    groups
-        (technology, operator) of each layer of the arrays.
+    carriers
+        The carrier of each layer of the arrays.
     best_dbm, second_dbm
-        Level of the metric of the technology, shape (groups, rows, columns);
+        Level of the metric of the technology, shape (carriers, rows, columns);
         -inf without signal. The second best comes from another mast. [dBm]
     best_cell, second_cell
         Position of the serving cell in the table of cells; -1 without signal.
+    total_mw
+        Sum over all cells of their power, as the metric counts it, times their
+        load: the serving cell's share and the interference. [mW]
     masts_without_terrain
         Masts left out because the terrain raster does not cover them.
     """
 
     grid: Grid
-    groups: tuple[tuple[str, str], ...]
+    carriers: tuple[Carrier, ...]
     best_dbm: NDArray[np.float32]
     best_cell: NDArray[np.int32]
     second_dbm: NDArray[np.float32]
     second_cell: NDArray[np.int32]
+    total_mw: NDArray[np.float32]
     masts_without_terrain: tuple[str, ...] = ()
 
     @classmethod
-    def empty(cls, grid: Grid, groups: Sequence[tuple[str, str]]) -> Composite:
+    def empty(cls, grid: Grid, wanted: Sequence[Carrier]) -> Composite:
         """Return a composite without any signal.
 
         Parameters
         ----------
         grid
             The frame.
-        groups
-            (technology, operator) of each layer.
+        wanted
+            The carrier of each layer.
 
         Returns
         -------
         Composite
             All levels -inf.
         """
-        shape = (len(groups), *grid.shape)
+        shape = (len(wanted), *grid.shape)
         return cls(
             grid,
-            tuple(groups),
+            tuple(wanted),
             np.full(shape, -np.inf, np.float32),
             np.full(shape, -1, np.int32),
             np.full(shape, -np.inf, np.float32),
             np.full(shape, -1, np.int32),
+            np.zeros(shape, np.float32),
         )
 
 
@@ -85,7 +117,7 @@ class _MastJob:
     antenna_heights_m: tuple[float, ...]
     frequencies_mhz: tuple[float, ...]
     cell_numbers: NDArray[np.int32]
-    group: NDArray[np.int64]
+    carrier: NDArray[np.int64]
     loss: NDArray[np.int64]
     antenna_amsl_m: NDArray[np.float64]
     eirp_dbm: NDArray[np.float64]
@@ -93,6 +125,7 @@ class _MastJob:
     electrical_tilt_deg: NDArray[np.float64]
     mechanical_tilt_deg: NDArray[np.float64]
     patterns: tuple[antenna.Pattern, ...]
+    load: NDArray[np.float64]
 
 
 def reference_eirp_dbm(cells: pd.DataFrame) -> NDArray[np.float64]:
@@ -147,18 +180,14 @@ def _jobs(
     elevation: Raster,
     masts: gpd.GeoDataFrame,
     cells: pd.DataFrame,
-    groups: Sequence[tuple[str, str]],
+    wanted: Sequence[Carrier],
     own_patterns: dict[str, antenna.Pattern] | None,
 ) -> tuple[list[_MastJob], list[str]]:
     """Sort the cells by mast; cells of masts not in `masts` are left out."""
-    group_number = {group: index for index, group in enumerate(groups)}
-    numbers = np.array(
-        [
-            group_number.get(key, -1)
-            for key in zip(cells["technology"], cells["operator"], strict=True)
-        ],
-        np.int64,
-    )
+    number_of = {carrier: index for index, carrier in enumerate(wanted)}
+    frequencies = cells["frequency_mhz"].to_numpy(np.float64)
+    keys = zip(cells["technology"], cells["operator"], frequencies, strict=True)
+    numbers = np.array([number_of.get(Carrier(*key), -1) for key in keys], np.int64)
     eirp = reference_eirp_dbm(cells)
     has_azimuth = cells["azimuth_deg"].notna().to_numpy()
     azimuth = cells["azimuth_deg"].to_numpy(np.float64, na_value=np.nan)
@@ -169,7 +198,7 @@ def _jobs(
         else np.zeros(len(cells))
     )
     heights = cells["antenna_height_m"].to_numpy(np.float64)
-    frequencies = cells["frequency_mhz"].to_numpy(np.float64)
+    load = cells["load"].to_numpy(np.float64)
     names = cells["pattern"].where(cells["pattern"].notna(), None).tolist()
     by_mast = pd.Series(np.arange(len(cells))).groupby(cells["mast_id"].to_numpy()).indices
 
@@ -200,7 +229,7 @@ def _jobs(
                 antenna_heights_m=own_heights,
                 frequencies_mhz=own_frequencies,
                 cell_numbers=chosen.astype(np.int32),
-                group=numbers[chosen],
+                carrier=numbers[chosen],
                 loss=np.array(
                     [
                         own_heights.index(height) * len(own_frequencies) + own_frequencies.index(f)
@@ -219,6 +248,7 @@ def _jobs(
                     )
                     for index in chosen
                 ),
+                load=load[chosen],
             )
         )
     return jobs, without_terrain
@@ -228,9 +258,10 @@ def _jobs(
 class _MastResult:
     row: int
     column: int
-    groups: NDArray[np.int64]
+    carriers: NDArray[np.int64]
     level_dbm: NDArray[np.float32]
     cell: NDArray[np.int32]
+    power_mw: NDArray[np.float32]
 
 
 def _predict_mast(
@@ -261,9 +292,10 @@ def _predict_mast(
     grid, whole = first.grid, ground.grid
     row = round((whole.y_max - grid.y_max) / whole.resolution_m)
     column = round((grid.x_min - whole.x_min) / whole.resolution_m)
-    groups, local_group = np.unique(job.group, return_inverse=True)
-    level = np.empty((len(groups), *grid.shape), np.float32)
-    cell = np.empty((len(groups), *grid.shape), np.int32)
+    used, local_carrier = np.unique(job.carrier, return_inverse=True)
+    level = np.empty((len(used), *grid.shape), np.float32)
+    cell = np.empty((len(used), *grid.shape), np.int32)
+    power = np.empty((len(used), *grid.shape), np.float32)
     kernels.mast_levels(
         loss,
         ground.values[row : row + grid.height, column : column + grid.width],
@@ -275,7 +307,7 @@ def _predict_mast(
         settings.rx_height_m,
         job.north_offset_deg,
         job.loss,
-        local_group.astype(np.int64),
+        local_carrier.astype(np.int64),
         job.antenna_amsl_m,
         job.eirp_dbm,
         job.azimuth_deg,
@@ -284,11 +316,13 @@ def _predict_mast(
         np.stack([antenna.resample(pattern.horizontal_db) for pattern in job.patterns]),
         np.stack([antenna.resample(pattern.vertical_db) for pattern in job.patterns]),
         np.array([pattern.max_attenuation_db for pattern in job.patterns]),
+        job.load,
         level,
         cell,
+        power,
     )
     numbers = np.append(job.cell_numbers, np.int32(-1))  # -1 keeps meaning "no cell"
-    return _MastResult(row, column, groups, level, numbers[cell])
+    return _MastResult(row, column, used, level, numbers[cell], power)
 
 
 def _in_order(
@@ -317,13 +351,13 @@ def compose(
     cells: pd.DataFrame,
     grid: Grid,
     *,
-    groups: Sequence[tuple[str, str]],
+    wanted: Sequence[Carrier],
     settings: sweep.SweepSettings,
     own_patterns: dict[str, antenna.Pattern] | None = None,
     threads: int = 2,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> Composite:
-    """Predict all cells and keep the best and second best of each group at each pixel.
+    """Predict all cells and keep the best servers of each carrier at each pixel.
 
     The result does not depend on the number of threads nor on the order of the
     masts (ties go to the cell that comes first in the table).
@@ -340,8 +374,8 @@ def compose(
         Layer `cells`.
     grid
         Where to predict; masts outside it serve it too.
-    groups
-        (technology, operator) pairs wanted.
+    wanted
+        The carriers to predict.
     settings
         Model, radius, receiver and its conditions.
     own_patterns
@@ -357,9 +391,9 @@ def compose(
     Composite
         The levels and their cells.
     """
-    jobs, without_terrain = _jobs(elevation, masts, cells, groups, own_patterns)
+    jobs, without_terrain = _jobs(elevation, masts, cells, wanted, own_patterns)
     ground = Raster(grid, terrain.resample_to(elevation, grid).values.astype(np.float32))
-    result = Composite.empty(grid, groups)
+    result = Composite.empty(grid, wanted)
 
     def work(job: _MastJob) -> _MastResult | None:
         return _predict_mast(job, elevation, clutter_height, ground, settings)
@@ -367,24 +401,70 @@ def compose(
     with ThreadPoolExecutor(threads) as pool:
         for done, found in enumerate(_in_order(pool, work, jobs, ahead=2 * threads), start=1):
             if found is not None:
-                for index, group in enumerate(found.groups):
+                for index, carrier in enumerate(found.carriers):
                     kernels.merge_best(
                         found.level_dbm[index],
                         found.cell[index],
+                        found.power_mw[index],
                         found.row,
                         found.column,
-                        result.best_dbm[group],
-                        result.best_cell[group],
-                        result.second_dbm[group],
-                        result.second_cell[group],
+                        result.best_dbm[carrier],
+                        result.best_cell[carrier],
+                        result.second_dbm[carrier],
+                        result.second_cell[carrier],
+                        result.total_mw[carrier],
                     )
             on_progress(done / len(jobs))
-    return Composite(
-        result.grid,
-        result.groups,
-        result.best_dbm,
-        result.best_cell,
-        result.second_dbm,
-        result.second_cell,
-        tuple(without_terrain),
+    return dataclasses.replace(result, masts_without_terrain=tuple(without_terrain))
+
+
+def strongest(
+    levels: Composite, technology_name: str, operator: str
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return the best level and its cell over all carriers of one operator's technology.
+
+    Parameters
+    ----------
+    levels
+        Levels of carriers.
+    technology_name, operator
+        Which carriers.
+
+    Returns
+    -------
+    level_dbm
+        Shape of the grid; -inf without signal. [dBm]
+    cell
+        Position in the table of cells; -1 without signal.
+    """
+    rows = [
+        index
+        for index, carrier in enumerate(levels.carriers)
+        if carrier[:2] == (technology_name, operator)
+    ]
+    return first_of(levels.best_dbm[rows], levels.best_cell[rows])
+
+
+def first_of(
+    level_dbm: NDArray[np.float32], cell: NDArray[np.int32]
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return the highest of several levels at each pixel, with its cell.
+
+    Parameters
+    ----------
+    level_dbm, cell
+        Shape (levels, rows, columns); no levels at all give no signal.
+
+    Returns
+    -------
+    level_dbm, cell
+        Shape (rows, columns).
+    """
+    if len(level_dbm) == 0:
+        shape = level_dbm.shape[1:]
+        return np.full(shape, -np.inf, np.float32), np.full(shape, -1, np.int32)
+    best = np.argmax(level_dbm, axis=0)[None]
+    return (
+        np.take_along_axis(level_dbm, best, 0)[0],
+        np.take_along_axis(cell, best, 0)[0],
     )

@@ -19,7 +19,7 @@ import rasterio
 import rasterio.shutil
 import rasterio.windows
 
-from coverage.composite import Composite
+from coverage.composite import Composite, first_of, strongest
 from data.errors import InputError
 from data.grid import Grid, Raster
 
@@ -135,19 +135,18 @@ class RasterWriter:
     def write(self, row: int, column: int, levels: Composite) -> None:
         """Write one tile."""
         window = rasterio.windows.Window(column, row, levels.grid.width, levels.grid.height)
+        shape = (0, *levels.grid.shape)
         for name in self._technologies:
-            rows = [index for index, group in enumerate(levels.groups) if group[0] == name]
-            level, server = levels.best_dbm[rows], levels.best_cell[rows]
-            if rows:
-                best = np.argmax(level, axis=0)[None]
-                level = np.concatenate([np.take_along_axis(level, best, 0), level])
-                server = np.concatenate([np.take_along_axis(server, best, 0), server])
-            else:
-                level = np.full((1, *levels.grid.shape), -np.inf, np.float32)
-                server = np.full((1, *levels.grid.shape), -1, np.int32)
-            level = np.where(np.isfinite(level), level, np.nan).astype(np.float32)
+            found = [strongest(levels, name, operator) for operator in self._bands[1:]]
+            level = np.stack([item[0] for item in found]) if found else np.empty(shape, np.float32)
+            server = np.stack([item[1] for item in found]) if found else np.empty(shape, np.int32)
+            any_level, any_server = first_of(level, server)
+            level = np.concatenate([any_level[None], level])
+            level[~np.isfinite(level)] = np.nan
             self._open[name].write(level, window=window)
-            self._open[f"{name}_server"].write(server, window=window)
+            self._open[f"{name}_server"].write(
+                np.concatenate([any_server[None], server]), window=window
+            )
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stack.close()

@@ -105,12 +105,6 @@ class _Plan:
     model_error_db: float
     key: str
 
-    @property
-    def groups(self) -> tuple[tuple[str, str], ...]:
-        return tuple(
-            (name, operator) for name in self.request.technologies for operator in self.operators
-        )
-
 
 def _thresholds(workspace: Workspace, request: CoverageRequest) -> dict[str, technology.Threshold]:
     profiles = technology.threshold_profiles(workspace.folder / "thresholds.csv")
@@ -225,15 +219,16 @@ def _services(
 ) -> dict[tuple[str, str], percentages.Service]:
     """Compare levels with thresholds: technologies and their unions, operators and any."""
     found: dict[tuple[str, str], percentages.Service] = {}
-    for index, group in enumerate(levels.groups):
-        threshold = plan.thresholds[group[0]]
-        found[group] = percentages.service(
-            levels.best_dbm[index],
-            threshold_dbm=threshold.threshold_dbm,
-            probability=threshold.probability,
-            sigma_db=sigma_by_cell[levels.best_cell[index]],
-            model_error_db=plan.model_error_db,
-        )
+    for name, threshold in plan.thresholds.items():
+        for operator in plan.operators:
+            level, cell = composite.strongest(levels, name, operator)
+            found[name, operator] = percentages.service(
+                level,
+                threshold_dbm=threshold.threshold_dbm,
+                probability=threshold.probability,
+                sigma_db=sigma_by_cell[cell],
+                model_error_db=plan.model_error_db,
+            )
     for operator in plan.operators:
         for name, members in _unions(plan.request.technologies):
             found[name, operator] = percentages.any_of([found[item, operator] for item in members])
@@ -416,6 +411,11 @@ def _tile_levels(
     """Return the levels of a tile and where its terrain is known."""
     workspace = plan.workspace
     native = _surroundings(workspace.raster_info("terrain").grid, tile, plan.request.radius_m)
+    wanted = [
+        carrier
+        for carrier in composite.carriers(cells)
+        if carrier.technology in plan.request.technologies and carrier.operator in plan.operators
+    ]
     elevation = None if native is None else workspace.read_raster("terrain", native)
     if elevation is None or np.isnan(elevation.values).all():
         raise InputError(
@@ -436,7 +436,7 @@ def _tile_levels(
         _near(masts, tile, plan.request.radius_m),
         cells,
         tile,
-        groups=plan.groups,
+        wanted=wanted,
         settings=plan.settings,
         threads=threads,
         on_progress=on_progress,

@@ -8,6 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+#: Natural logarithm of the power ratio of one decibel.
+LN_PER_DB = math.log(10.0) / 10.0
+
 
 @njit(cache=True, nogil=True)
 def _look_up(table: NDArray[np.float64], angle_deg: float) -> float:
@@ -44,14 +47,17 @@ def mast_levels(
     horizontal_db: NDArray[np.float64],
     vertical_db: NDArray[np.float64],
     max_attenuation_db: NDArray[np.float64],
+    load: NDArray[np.float64],
     level_dbm: NDArray[np.float32],
     cell: NDArray[np.int32],
+    power_mw: NDArray[np.float32],
 ) -> None:
-    """Write the strongest level of each group of the mast's cells at every pixel.
+    """Write the strongest level and the mean power of each group of the mast's cells.
 
     `loss_db` is (losses, h, w); the cell arrays have one entry a cell and
-    `horizontal_db`, `vertical_db` one row a cell. `level_dbm` and `cell` are
-    (groups, h, w): -inf and -1 where no cell of the group has a loss.
+    `horizontal_db`, `vertical_db` one row a cell. `level_dbm`, `cell` and
+    `power_mw` are (groups, h, w): -inf, -1 and 0 where no cell of the group has a
+    loss. The mean power is the sum of the cells' powers times their load.
     """
     groups, height, width = level_dbm.shape
     cells = eirp_dbm.shape[0]
@@ -65,6 +71,7 @@ def mast_levels(
             for group in range(groups):
                 level_dbm[group, row, column] = -np.inf
                 cell[group, row, column] = -1
+                power_mw[group, row, column] = 0.0
             previous_height = np.nan
             below_horizon = 0.0
             for index in range(cells):
@@ -89,6 +96,7 @@ def mast_levels(
                 )
                 level = np.float32(eirp_dbm[index] - attenuation - loss)
                 group = group_index[index]
+                power_mw[group, row, column] += load[index] * math.exp(level * LN_PER_DB)
                 if level > level_dbm[group, row, column]:
                     level_dbm[group, row, column] = level
                     cell[group, row, column] = index
@@ -98,17 +106,19 @@ def mast_levels(
 def merge_best(
     level_dbm: NDArray[np.float32],
     cell: NDArray[np.int32],
+    power_mw: NDArray[np.float32],
     row: int,
     column: int,
     best_dbm: NDArray[np.float32],
     best_cell: NDArray[np.int32],
     second_dbm: NDArray[np.float32],
     second_cell: NDArray[np.int32],
+    total_mw: NDArray[np.float32],
 ) -> None:
-    """Put one mast's levels, a window starting at (`row`, `column`), into the best and second best.
+    """Put one mast's levels into the best, the second best and the total power of the area.
 
-    A tie goes to the smaller cell number, so the order of the masts does not
-    matter. The window may reach over the edges.
+    The mast's window starts at (`row`, `column`) and may reach over the edges. A tie goes
+    to the smaller cell number, so the order of the masts does not matter.
     """
     height, width = best_dbm.shape
     for i in range(max(0, -row), min(level_dbm.shape[0], height - row)):
@@ -119,6 +129,7 @@ def merge_best(
             level = level_dbm[i, j]
             y = row + i
             x = column + j
+            total_mw[y, x] += power_mw[i, j]
             if level > best_dbm[y, x] or (level == best_dbm[y, x] and index < best_cell[y, x]):
                 second_dbm[y, x] = best_dbm[y, x]
                 second_cell[y, x] = best_cell[y, x]
