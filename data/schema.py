@@ -708,6 +708,34 @@ def examine(
     return Examination(result, faults.sorted(), faults.faulty)
 
 
+def conform(layer: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Bring a stored frame into its declared types and column order, without checks.
+
+    Parameters
+    ----------
+    layer
+        Layer name.
+    frame
+        As read from a database.
+
+    Returns
+    -------
+    DataFrame
+        All declared columns first; values of a wrong type are empty.
+    """
+    declared = layer_named(layer)
+    frame = frame.reset_index(drop=True)
+    columns = _declared_columns(declared, frame, Faults(layer, None, np.arange(len(frame))))
+    geometry = _geometry_name(frame)
+    for name in frame.columns:
+        if name not in declared.columns and name != geometry:
+            columns[str(name)] = _plain(frame[name])
+    result = pd.DataFrame(columns, index=frame.index)
+    if declared.geometry is None:
+        return result
+    return gpd.GeoDataFrame(result, geometry=frame.geometry.to_numpy(), crs=frame.crs)
+
+
 def validate(
     layer: str,
     frame: pd.DataFrame,

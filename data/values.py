@@ -134,7 +134,7 @@ def to_date(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
     days = texts.str.replace(r"[T ]00:00:00(\.0+)?(Z|\+00:00)?$", "", regex=True)
     right = days.str.fullmatch(r"\d{4}-\d{2}-\d{2}").eq(True)
     right &= pd.to_datetime(days.where(right), format="%Y-%m-%d", errors="coerce").notna()
-    wrong |= (days.notna() & ~right).to_numpy(bool)
+    wrong = wrong | (days.notna() & ~right).to_numpy(bool)
     return days.mask(wrong), wrong
 
 
