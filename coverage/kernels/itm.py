@@ -13,6 +13,11 @@ import math
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Keys = NDArray[np.int32]
 
 # Columns of the table of frequencies (one row per frequency), filled by the caller.
 F_MHZ = 0  # frequency [MHz]
@@ -82,127 +87,186 @@ WARN_REFRACTIVITY = 0x4000
 
 _THIRD = 1.0 / 3.0
 _MAX_SAMPLES = 245
+MAX_POINTS = 500_000  # positions in a profile have 19 bits before the point, see _resample
 _EARTH_M = 6370e3
 # sums may be reordered there; NaN and infinity do not occur
 _REORDER = {"reassoc", "nsz", "nnan", "ninf", "contract", "arcp"}
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _effective_earth(n0, mean_height_m):
+def _effective_earth(n0: float, mean_height_m: float) -> tuple[float, float]:
     """Surface refractivity and the curvature of the effective Earth ([Alg.] 3.1, TN101 4.3-4.4)."""
     n_s = n0 * math.exp(-mean_height_m / 9460.0)
     return n_s, 157e-9 * (1.0 - 0.04665 * math.exp(n_s / 179.3))
 
 
 @njit(cache=True, nogil=True, fastmath=_REORDER)
-def _resample(y, start, step, count, samples):
-    """Sample the profile linearly at `count` places and return the sums of a line fit."""
+def _resample(
+    y: Floats, start: float, step: float, count: int, samples: Floats
+) -> tuple[float, float]:
+    """Sample the profile linearly at `count` places and return the sums of a line fit.
+
+    Positions are kept in fixed point (20 bits before the point, 44 after it): cutting them into
+    index and fraction is then cheaper than rounding floating point numbers, and gather
+    instructions, which are slower than plain loads, are avoided.
+    """
+    position = np.uint64(start * 2.0**44)
+    stride = np.uint64(step * 2.0**44)
+    for j in range(count):
+        i = position >> np.uint64(44)
+        fraction = np.float64(np.int64(position & np.uint64(0xFFFFFFFFFFF))) * 2.0**-44
+        left = y[i]
+        samples[j] = left + fraction * (y[i + np.uint64(1)] - left)
+        position = (position + stride) & np.uint64(0x7FFFFFFFFFFFFFFF)
     total = 0.0
     moment = 0.0
-    last = y.size - 2
     for j in range(count):
-        position = start + step * j
-        i = min(np.int32(position), np.int32(last))
-        left = y[np.uint64(i)]
-        value = left + (position - i) * (y[np.uint64(i + 1)] - left)
-        samples[j] = value
-        total += value
-        moment += value * j
+        total += samples[j]
+        moment += samples[j] * j
     return total, moment
 
 
 @njit(cache=True, nogil=True, fastmath=_REORDER)
-def _detrend(samples, count, first, slope, residuals):
-    """Write the departures from the line; single precision keeps 7 digits of each."""
+def _detrend(
+    samples: Floats,
+    count: int,
+    first: float,
+    slope: float,
+    residuals: Singles,
+    bits: Keys,
+    keys: Keys,
+) -> None:
+    """Write the departures from the line as whole numbers in the same order.
+
+    Single precision keeps 7 digits of each departure. Its bit pattern (`bits` is a view of
+    `residuals`), with the digits of negative numbers inverted, sorts like the number, and
+    minima, maxima and counts of whole numbers compile to vector instructions.
+    """
     for j in range(count):
         residuals[j] = np.float32(samples[j] - (first + slope * j))
+    for j in range(count):
+        b = bits[j]
+        keys[j] = b if b >= 0 else b ^ 0x7FFFFFFF
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _key(value: float) -> np.int32:
+    """Return the key of a number."""
+    b = np.float32(value).view(np.int32)
+    return np.int32(b if b >= 0 else b ^ 0x7FFFFFFF)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _from_key(key: np.int32) -> float:
+    """Return the number of a key."""
+    b = np.int32(key if key >= 0 else key ^ 0x7FFFFFFF)
+    return np.float64(b.view(np.float32))
+
+
+_LOWEST = np.int32(-(2**31))
+_HIGHEST = np.int32(2**31 - 1)
 
 
 @njit(cache=True, nogil=True, fastmath=_REORDER)
-def _count_above(values, count, bound):
-    """Count the values greater than `bound`."""
+def _count_above(keys: Keys, count: int, bound: np.int32) -> int:
+    """Count the keys greater than `bound`."""
     total = np.float32(0.0)
     for j in range(count):
-        total += np.float32(1.0) if values[j] > bound else np.float32(0.0)
+        total += np.float32(1.0) if keys[j] > bound else np.float32(0.0)
     return int(total)
 
 
-@njit(cache=True, nogil=True, fastmath=_REORDER)
-def _next_below(values, count, bound):
-    """Return the largest value not above `bound`."""
-    best = np.float32(-3e38)
+@njit(cache=True, nogil=True)
+def _next_below(keys: Keys, count: int, bound: np.int32) -> np.int32:
+    """Return the largest key not above `bound`."""
+    best = _LOWEST
     for j in range(count):
-        value = values[j] if values[j] <= bound else np.float32(-3e38)
-        best = value if value > best else best
-    return best
-
-
-@njit(cache=True, nogil=True, fastmath=_REORDER)
-def _next_above(values, count, bound):
-    """Return the smallest value above `bound`."""
-    best = np.float32(3e38)
-    for j in range(count):
-        value = values[j] if values[j] > bound else np.float32(3e38)
-        best = value if value < best else best
+        candidate = keys[j] if keys[j] <= bound else _LOWEST
+        best = max(best, candidate)
     return best
 
 
 @njit(cache=True, nogil=True)
-def _kth_largest(values, count, k, guess, rank_step):
-    """Return the k-th largest value (k from 1).
+def _next_above(keys: Keys, count: int, bound: np.int32) -> np.int32:
+    """Return the smallest key above `bound`."""
+    best = _HIGHEST
+    for j in range(count):
+        candidate = keys[j] if keys[j] > bound else _HIGHEST
+        best = min(best, candidate)
+    return best
 
-    Counting passes over a short array run at memory speed, so the search brackets the value
-    by counts, steered by a guess (the neighbouring point's quantile) and by the typical
-    distance between two ranks, and then walks the last few ranks.
+
+@njit(cache=True, nogil=True)
+def _kth_largest(keys: Keys, count: int, k: int, guess: float, rank_step: float) -> float:
+    """Return the k-th largest number (k from 1).
+
+    A pass over a few hundred keys takes some ten nanoseconds, so the search brackets the number
+    by counting, steered by a guess (the neighbouring point's quantile) and by the typical
+    distance between two ranks, and walks the last ranks.
     """
-    low = np.float32(-3e38)  # at least k values are above it
-    high = np.float32(3e38)  # fewer than k values are above it
+    low = _LOWEST  # at least k keys are above it
+    high = _HIGHEST  # fewer than k keys are above it
     above_low = count
     above_high = 0
-    bound = np.float32(guess)
-    for trial in range(60):
-        above = _count_above(values, count, bound)
+    bound = guess
+    for trial in range(64):
+        key = _key(bound)
+        if key <= low or key >= high:
+            key = np.int32((np.int64(low) + np.int64(high)) >> 1)
+            if key <= low:
+                break
+            bound = _from_key(key)
+        above = _count_above(keys, count, key)
         if above >= k:
-            low, above_low = bound, above
+            low, above_low = key, above
         else:
-            high, above_high = bound, above
-        if k - above_high <= 3 or above_low - k <= 2:
+            high, above_high = key, above
+        if above_low - k <= 2 or k - above_high <= 3:
             break
-        if low > np.float32(-2e38) and high < np.float32(2e38) and trial > 3:
+        if trial >= 3 and low != _LOWEST and high != _HIGHEST:
             share = (above_low - k + 0.5) / (above_low - above_high)
             if trial % 3 == 2:
                 share = 0.5
-            bound = np.float32(low + (high - low) * share)
-            if not low < bound < high:
-                break
+            number = _from_key(low)
+            bound = number + (_from_key(high) - number) * share
         else:
-            move = np.float32((above - k + 0.5) * rank_step * (1 << trial))
-            bound = np.float32(bound + move)
-            if not low < bound < high:
-                share = (above_low - k + 0.5) / max(above_low - above_high, 1)
-                bound = np.float32(low + (high - low) * share)
-                if not low < bound < high:
-                    break
-    if above_low - k < k - above_high:
-        # the wanted value is the (above_low - k + 1)-th smallest above `low`
-        value = _next_above(values, count, low)
-        while True:
-            above = _count_above(values, count, value)
-            if above < k:
-                return value
-            value = _next_above(values, count, value)
-    value = _next_below(values, count, high)
-    while True:
-        if value <= np.float32(-2e38):
-            return _next_above(values, count, value)
-        below = np.nextafter(value, np.float32(-3e38))
-        if _count_above(values, count, below) >= k:
-            return value
-        value = _next_below(values, count, below)
+            bound += (above - k + 0.5) * rank_step * (1 << min(trial, 20))
+    # walk to the wanted rank, at first as if all keys were different
+    up = above_low - k + 1
+    down = k - above_high
+    if up <= down:
+        key = low
+        for _ in range(up):
+            key = _next_above(keys, count, key)
+        if up == 1 or _count_above(keys, count, np.int32(key - 1)) >= k:
+            return _from_key(key)
+        key = high
+        down = k - above_high
+    else:
+        key = _next_below(keys, count, high)
+        for _ in range(down - 1):
+            key = _next_below(keys, count, np.int32(key - 1))
+        if down == 1 or _count_above(keys, count, key) < k:
+            return _from_key(key)
+        key = high
+    key = _next_below(keys, count, key)
+    while _count_above(keys, count, np.int32(key - 1)) < k:
+        key = _next_below(keys, count, np.int32(key - 1))
+    return _from_key(key)
 
 
 @njit(cache=True, nogil=True)
-def _terrain_irregularity(y, start, end, span_m, samples, residuals, hint):
+def _terrain_irregularity(
+    y: Floats,
+    start: float,
+    end: float,
+    span_m: float,
+    samples: Floats,
+    residuals: Singles,
+    bits: Keys,
+    keys: Keys,
+    hint: Floats,
+) -> float:
     """Interdecile range of the detrended terrain, extrapolated to infinity ([Alg.] 3.5)."""
     if end - start < 2.0:
         return 0.0
@@ -216,17 +280,19 @@ def _terrain_irregularity(y, start, end, span_m, samples, residuals, hint):
     moment -= 0.5 * last * samples[count - 1]
     slope = (moment - 0.5 * last * total) * 12.0 / ((last * last + 2.0) * last)
     first = total / last - slope * 0.5 * last
-    _detrend(samples, count, first, slope, residuals)
+    _detrend(samples, count, first, slope, residuals, bits, keys)
     rank_step = (hint[0] - hint[1]) / (0.8 * count)
-    high = _kth_largest(residuals, count, p10, hint[0], rank_step)
-    low = _kth_largest(residuals, count, count - p10 + 1, hint[1], rank_step)
+    high = _kth_largest(keys, count, p10, hint[0], rank_step)
+    low = _kth_largest(keys, count, count - p10 + 1, hint[1], rank_step)
     hint[0] = high
     hint[1] = low
-    return (np.float64(high) - np.float64(low)) / (1.0 - 0.8 * math.exp(-span_m / 50e3))
+    return (high - low) / (1.0 - 0.8 * math.exp(-span_m / 50e3))
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _fit_line(y, sum_y, sum_iy, n, first_index, last_index):
+def _fit_line(
+    y: Floats, sum_y: Floats, sum_iy: Floats, n: int, first_index: float, last_index: float
+) -> tuple[float, float]:
     """Return the fitted line's values at both ends of the profile ([Alg.] 3.6, NTIA rounding)."""
     a = int(max(first_index, 0.0))
     b = n - int(max(n - last_index, 0.0))
@@ -246,9 +312,24 @@ def _fit_line(y, sum_y, sum_iy, n, first_index, last_index):
 
 @njit(cache=True, nogil=True)
 def _point_geometry(
-    y, sum_y, sum_iy, n, spacing_m, tx_m, rx_m, a_e, theta_tx, theta_rx, hzn_tx, hzn_rx,
-    samples, residuals, hint,
-):  # fmt: skip
+    y: Floats,
+    sum_y: Floats,
+    sum_iy: Floats,
+    n: int,
+    spacing_m: float,
+    tx_m: float,
+    rx_m: float,
+    a_e: float,
+    theta_tx: float,
+    theta_rx: float,
+    hzn_tx: float,
+    hzn_rx: float,
+    samples: Floats,
+    residuals: Singles,
+    bits: Keys,
+    keys: Keys,
+    hint: Floats,
+) -> tuple[float, float, float, float, float, float, float]:
     """Turn horizons into effective heights, horizons and irregularity ([Alg.] 3.5-3.7)."""
     d = n * spacing_m
     # terrain closer than 15 antenna heights (or a tenth of the horizon) does not count
@@ -257,7 +338,7 @@ def _point_geometry(
     start = d_start / spacing_m
     end = d_end / spacing_m
     delta_h = _terrain_irregularity(
-        y[: n + 1], start, end, d_end - d_start, samples, residuals, hint
+        y, start, end, d_end - d_start, samples, residuals, bits, keys, hint
     )
     if hzn_tx + hzn_rx > 1.5 * d:
         # line of sight: smooth-Earth horizons over the fitted terrain
@@ -289,13 +370,22 @@ def _point_geometry(
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _sigma_h(delta_h):
+def _sigma_h(delta_h: float) -> float:
     """Rms terrain departure within the first Fresnel zone ([Alg.] 3.6a of ERL 79-ITS 67)."""
     return 0.78 * delta_h * math.exp(-0.5 * math.sqrt(math.sqrt(delta_h)))
 
 
 @njit(cache=True, nogil=True)
-def _derive(theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, delta_h):
+def _derive(
+    theta_tx: float,
+    theta_rx: float,
+    hzn_tx: float,
+    hzn_rx: float,
+    eff_tx: float,
+    eff_rx: float,
+    a_e: float,
+    delta_h: float,
+) -> tuple[float, float, float, float, float, float, float]:
     """Compute what the attenuation at any frequency needs of a point's geometry."""
     d_sml = math.sqrt(2.0 * eff_tx * a_e) + math.sqrt(2.0 * eff_rx * a_e)
     d_ml = hzn_tx + hzn_rx
@@ -309,7 +399,7 @@ def _derive(theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, delta_h):
 
 
 @njit(cache=True, nogil=True)
-def _height_gain(x, k, log_k):
+def _height_gain(x: float, k: int, log_k: float) -> float:
     """Height gain F(x, K) over a smooth Earth ([Alg.] 6.4-6.6)."""
     if x < 200.0:
         w = -log_k
@@ -326,9 +416,21 @@ def _height_gain(x, k, log_k):
 
 @njit(cache=True, nogil=True, inline="always")
 def _diffraction(
-    d, wave_number, k_1, f_cbrt, a_e, theta_los, hzn_tx, hzn_rx, d_ml, x_terminals, gains,
-    root, delta_h, clutter,
-):  # fmt: skip
+    d: float,
+    wave_number: float,
+    k_1: float,
+    f_cbrt: float,
+    a_e: float,
+    theta_los: float,
+    hzn_tx: float,
+    hzn_rx: float,
+    d_ml: float,
+    x_terminals: float,
+    gains: float,
+    root: float,
+    delta_h: float,
+    clutter: float,
+) -> float:
     """Diffraction attenuation at distance d, far beyond the horizons ([Alg.] 4.9-4.20)."""
     theta_nlos = d / a_e - theta_los
     d_nlos = d - d_ml
@@ -364,8 +466,17 @@ def _diffraction(
 
 @njit(cache=True, nogil=True)
 def _line_of_sight(
-    d, eff_tx, eff_rx, wave_number, z_re, z_im, delta_h, slope, intercept, w
-):  # fmt: skip
+    d: float,
+    eff_tx: float,
+    eff_rx: float,
+    wave_number: float,
+    z_re: float,
+    z_im: float,
+    delta_h: float,
+    slope: float,
+    intercept: float,
+    w: float,
+) -> float:
     """Attenuation inside the horizon: two rays mixed with diffraction ([Alg.] 4.43-4.50)."""
     sigma = _sigma_h(delta_h * (1.0 - 0.8 * math.exp(-d / 50e3)))
     height = eff_tx + eff_rx
@@ -396,13 +507,14 @@ _H_B = np.array([24.0, 45.0, 68.0, 80.0, 105.0])
 
 
 @njit(cache=True, nogil=True)
-def _h0_curve(j, r):
+def _h0_curve(j: int, r: float) -> float:
+    """Return one of the tabulated curves of H_01."""
     inverse = 1.0 / (r * r)
     return 10.0 * math.log10(1.0 + _H_A[j] * inverse * inverse + _H_B[j] * inverse)
 
 
 @njit(cache=True, nogil=True)
-def _h0(r, eta_s):
+def _h0(r: float, eta_s: float) -> float:
     """Troposcatter frequency gain function between its tabulated curves."""
     eta_s = min(max(eta_s, 1.0), 5.0)
     i = int(eta_s)
@@ -415,9 +527,20 @@ def _h0(r, eta_s):
 
 @njit(cache=True, nogil=True)
 def _troposcatter(
-    d, theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, n_s, wave_number, theta_los, h0
-):  # fmt: skip
-    """Troposcatter attenuation and its H_0; `h0` is negative at the first call ([Alg.] 4.60-4.67)."""
+    d: float,
+    theta_tx: float,
+    theta_rx: float,
+    hzn_tx: float,
+    hzn_rx: float,
+    eff_tx: float,
+    eff_rx: float,
+    a_e: float,
+    n_s: float,
+    wave_number: float,
+    theta_los: float,
+    h0: float,
+) -> tuple[float, float]:
+    """Troposcatter attenuation and its H_0 ([Alg.] 4.60-4.67); `h0` < 0 at the first call."""
     if h0 > 15.0:
         h_0 = h0
     else:
@@ -468,11 +591,30 @@ def _troposcatter(
 
 @njit(cache=True, nogil=True)
 def _attenuation(
-    frequency, d, log_d, tx_m, rx_m, low_antenna, theta_tx, theta_rx, hzn_tx, hzn_rx,
-    eff_tx, eff_rx, a_e, n_s, delta_h, d_sml, d_ml, theta_los, log_c_tx, log_c_rx, sigma_d,
-    a_e_23,
-):  # fmt: skip
-    """Reference attenuation and mode of propagation ([Alg.] 4.1-4.8)."""
+    frequency: Floats,
+    d: float,
+    log_d: float,
+    tx_m: float,
+    rx_m: float,
+    low_antenna: float,
+    theta_tx: float,
+    theta_rx: float,
+    hzn_tx: float,
+    hzn_rx: float,
+    eff_tx: float,
+    eff_rx: float,
+    a_e: float,
+    n_s: float,
+    delta_h: float,
+    d_sml: float,
+    d_ml: float,
+    theta_los: float,
+    log_c_tx: float,
+    log_c_rx: float,
+    sigma_d: float,
+    a_e_23: float,
+) -> tuple[float, int]:
+    """Return the reference attenuation and the mode of propagation ([Alg.] 4.1-4.8)."""
     f_mhz = frequency[F_MHZ]
     wave_number = frequency[F_WAVE_NUMBER]
     z_re = frequency[F_Z_RE]
@@ -544,9 +686,7 @@ def _attenuation(
     else:
         d_1 = max(-intercept / slope, 0.25 * d_ml)
     w = 1.0 / (1.0 + f_mhz * delta_h / max(10e3, d_sml))
-    a_1 = _line_of_sight(
-        d_1, eff_tx, eff_rx, wave_number, z_re, z_im, delta_h, slope, intercept, w
-    )
+    a_1 = _line_of_sight(d_1, eff_tx, eff_rx, wave_number, z_re, z_im, delta_h, slope, intercept, w)
     found = False
     k_hat_1 = 0.0
     k_hat_2 = 0.0
@@ -581,7 +721,17 @@ def _attenuation(
 
 
 @njit(cache=True, nogil=True)
-def _warnings(d, theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, n_s):
+def _warnings(
+    d: float,
+    theta_tx: float,
+    theta_rx: float,
+    hzn_tx: float,
+    hzn_rx: float,
+    eff_tx: float,
+    eff_rx: float,
+    a_e: float,
+    n_s: float,
+) -> int:
     """Return the warning bits that depend on the geometry (none depends on the frequency)."""
     smooth_tx = math.sqrt(2.0 * eff_tx * a_e)
     smooth_rx = math.sqrt(2.0 * eff_rx * a_e)
@@ -612,7 +762,7 @@ def _warnings(d, theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, n_s):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _fault(n_s, a_e):
+def _fault(n_s: float, a_e: float) -> int:
     """Return why the geometry is outside the model, or 0."""
     if n_s < 150.0:
         return FAULT_N_S_SMALL
@@ -624,7 +774,7 @@ def _fault(n_s, a_e):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _curve(statistics, first, d_e):
+def _curve(statistics: Floats, first: int, d_e: float) -> float:
     """Climate curve over the effective distance ([Alg.] 5.4-5.6, TN101 III.69)."""
     t = (d_e - statistics[first + 3]) / statistics[first + 4]
     u = d_e / statistics[first + 2]
@@ -633,7 +783,16 @@ def _curve(statistics, first, d_e):
 
 
 @njit(cache=True, nogil=True)
-def _variability(frequency, statistics, d, decay_d, eff_tx, eff_rx, delta_h, a_ref):
+def _variability(
+    frequency: Floats,
+    statistics: Floats,
+    d: float,
+    decay_d: float,
+    eff_tx: float,
+    eff_rx: float,
+    delta_h: float,
+    a_ref: float,
+) -> float:
     """Attenuation relative to free space exceeded as the statistics ask ([Alg.] section 5)."""
     wave_number = frequency[F_WAVE_NUMBER]
     z_t = statistics[V_Z_T]
@@ -681,9 +840,23 @@ def _variability(frequency, statistics, d, decay_d, eff_tx, eff_rx, delta_h, a_r
 
 @njit(cache=True, nogil=True)
 def _store(
-    frequency, statistics, d, tx_m, rx_m, low_antenna, theta_tx, theta_rx, hzn_tx, hzn_rx,
-    eff_tx, eff_rx, a_e, n_s, delta_h, out,
-):  # fmt: skip
+    frequency: Floats,
+    statistics: Floats,
+    d: float,
+    tx_m: float,
+    rx_m: float,
+    low_antenna: float,
+    theta_tx: float,
+    theta_rx: float,
+    hzn_tx: float,
+    hzn_rx: float,
+    eff_tx: float,
+    eff_rx: float,
+    a_e: float,
+    n_s: float,
+    delta_h: float,
+    out: Floats,
+) -> None:
     """Compute one loss from a geometry and write it with all intermediate values."""
     out[R_N_S] = n_s
     out[R_DELTA_H] = delta_h
@@ -714,7 +887,18 @@ def _store(
 
 
 @njit(cache=True, nogil=True)
-def itm_area(frequency, statistics, d, tx_m, rx_m, siting_tx, siting_rx, delta_h, n0, out):
+def itm_area(
+    frequency: Floats,
+    statistics: Floats,
+    d: float,
+    tx_m: float,
+    rx_m: float,
+    siting_tx: int,
+    siting_rx: int,
+    delta_h: float,
+    n0: float,
+    out: Floats,
+) -> None:
     """Area mode: typical geometry from the siting of the terminals ([Alg.] 3.2-3.4)."""
     n_s, gamma_e = _effective_earth(n0, 0.0)
     geometry = np.empty((2, 3))
@@ -742,7 +926,16 @@ def itm_area(frequency, statistics, d, tx_m, rx_m, siting_tx, siting_rx, delta_h
 
 
 @njit(cache=True, nogil=True)
-def itm_path(frequency, statistics, height_m, spacing_m, tx_m, rx_m, n0, out):
+def itm_path(
+    frequency: Floats,
+    statistics: Floats,
+    height_m: Floats,
+    spacing_m: float,
+    tx_m: float,
+    rx_m: float,
+    n0: float,
+    out: Floats,
+) -> None:
     """Point-to-point mode over one profile, by scans over its points."""
     n = height_m.size - 1
     p10 = int(0.1 * n)
@@ -781,10 +974,12 @@ def itm_path(frequency, statistics, height_m, spacing_m, tx_m, rx_m, n0, out):
     _prefix_sums(height_m, n, y, sum_y, sum_iy)
     samples = np.empty(_MAX_SAMPLES)
     residuals = np.empty(_MAX_SAMPLES, np.float32)
+    bits = residuals.view(np.int32)
+    keys = np.empty(_MAX_SAMPLES, np.int32)
     hint = np.zeros(2)
     theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, delta_h = _point_geometry(
         y, sum_y, sum_iy, n, spacing_m, tx_m, rx_m, a_e, theta_tx, theta_rx, hzn_tx, hzn_rx,
-        samples, residuals, hint,
+        samples, residuals, bits, keys, hint,
     )  # fmt: skip
     _store(
         frequency, statistics, d, tx_m, rx_m, 10.0, theta_tx, theta_rx, hzn_tx, hzn_rx,
@@ -793,7 +988,7 @@ def itm_path(frequency, statistics, height_m, spacing_m, tx_m, rx_m, n0, out):
 
 
 @njit(cache=True, nogil=True)
-def _prefix_sums(height_m, n, y, sum_y, sum_iy):
+def _prefix_sums(height_m: Floats, n: int, y: Floats, sum_y: Floats, sum_iy: Floats) -> None:
     """Heights above the first point, and sums over the points before each index."""
     base = height_m[0]
     total = 0.0
@@ -807,3 +1002,231 @@ def _prefix_sums(height_m, n, y, sum_y, sum_iy):
         moment += value * i
     sum_y[n + 1] = total
     sum_iy[n + 1] = moment
+
+
+@njit(cache=True, nogil=True)
+def _exact_horizon_rx(d: float, spacing_m: float, steps: int) -> float:
+    """Return the receiver's distance to a point, by the repeated subtraction of `itm_path`."""
+    for _ in range(steps):
+        d -= spacing_m
+    return d
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _rounding_decides(
+    n: int, k: int, spacing_m: float, tx_m: float, rx_m: float, hzn_tx: float, hzn_rx: float
+) -> bool:
+    """Tell whether the last digit of the receiver's horizon distance can move a window."""
+    if k % 10 == 0:
+        return True
+    start = min(15.0 * tx_m, 0.1 * hzn_tx) / spacing_m
+    end = (n * spacing_m - min(15.0 * rx_m, 0.1 * hzn_rx)) / spacing_m
+    deciles = 0.1 * (end - start + 8.0)
+    return abs(deciles - np.rint(deciles)) < 1e-9
+
+
+@njit(cache=True, nogil=True)
+def itm_radial(
+    frequencies: Floats,
+    statistics: Floats,
+    height_m: Floats,
+    spacing_m: float,
+    tx_m: float,
+    rx_m: float,
+    n0: float,
+    out: Floats,
+) -> int:
+    """Point-to-point mode for every point of a radial.
+
+    out[f, i - 1] is what `itm_path` gives for the profile cut at point i. Heights that are
+    NaN end the radial: losses from there on are NaN. Returns the union of the warning bits.
+
+    The effective Earth depends on the mean terrain height, so its curvature differs from point
+    to point. Seen from the transmitter, point i is the line s_i - c d_i in the curvature
+    c = 1 / (2 a_e): the horizon is a query of the upper hull of (d_i, s_i), which grows at its
+    end. Seen from the receiver, a point that is below the chord of its neighbours on the most
+    curved Earth of the radial is below it on every flatter one, so the hull for the largest
+    curvature holds every possible horizon; the tangent to it is the answer or a little nearer
+    than it, and the excess is bounded.
+    """
+    last = height_m.size - 1
+    out[:, :] = np.nan
+    for i in range(last + 1):
+        if not math.isfinite(height_m[i]):
+            last = i - 1
+            break
+    if last < 1:
+        return 0
+
+    y = np.empty(last + 1)
+    sum_y = np.empty(last + 2)
+    sum_iy = np.empty(last + 2)
+    _prefix_sums(height_m, last, y, sum_y, sum_iy)
+    n_s_of = np.empty(last + 1)
+    curvature = np.empty(last + 1)
+    most_curved = 0.0
+    for n in range(1, last + 1):
+        p10 = int(0.1 * n)
+        mean = height_m[0] + (sum_y[n - p10 + 1] - sum_y[p10]) / (n - 2 * p10 + 1)
+        n_s_of[n], curvature[n] = _effective_earth(n0, mean)
+        most_curved = max(most_curved, curvature[n])
+    c_max = 0.5 * most_curved
+
+    distance = np.empty(last + 1)
+    distance[0] = 0.0
+    for i in range(1, last + 1):
+        distance[i] = distance[i - 1] + spacing_m
+    # every multiple of a spacing with few digits is exact, whatever the order of operations
+    exact_steps = np.float64(np.float32(spacing_m)) == spacing_m
+
+    z_tx = height_m[0] + tx_m
+    hull_tx = np.empty(last + 1, np.int64)
+    slope_tx = np.empty(last + 1)
+    size_tx = 0
+    at_tx = 0
+    hull_rx = np.empty(last + 1, np.int64)
+    flat_rx = np.empty(last + 1)  # heights over the most curved Earth
+    size_rx = 0
+    at_rx = 0
+
+    samples = np.empty(_MAX_SAMPLES)
+    residuals = np.empty(_MAX_SAMPLES, np.float32)
+    bits = residuals.view(np.int32)
+    keys = np.empty(_MAX_SAMPLES, np.int32)
+    hint = np.zeros(2)
+    warnings = 0
+
+    for n in range(1, last + 1):
+        if n >= 2:
+            i = n - 1
+            d_i = distance[i]
+            s_i = (height_m[i] - z_tx) / d_i
+            while size_tx >= 2:
+                a = hull_tx[size_tx - 2]
+                b = hull_tx[size_tx - 1]
+                if (slope_tx[size_tx - 1] - slope_tx[size_tx - 2]) * (d_i - distance[a]) > (
+                    s_i - slope_tx[size_tx - 2]
+                ) * (distance[b] - distance[a]):
+                    break
+                size_tx -= 1
+            hull_tx[size_tx] = i
+            slope_tx[size_tx] = s_i
+            size_tx += 1
+            flat_i = y[i] - c_max * d_i * d_i
+            while size_rx >= 2:
+                a = hull_rx[size_rx - 2]
+                b = hull_rx[size_rx - 1]
+                if (flat_rx[size_rx - 1] - flat_rx[size_rx - 2]) * (d_i - distance[a]) > (
+                    flat_i - flat_rx[size_rx - 2]
+                ) * (distance[b] - distance[a]):
+                    break
+                size_rx -= 1
+            hull_rx[size_rx] = i
+            flat_rx[size_rx] = flat_i
+            size_rx += 1
+
+        d = n * spacing_m
+        n_s = n_s_of[n]
+        a_e = 1.0 / curvature[n]
+        if _fault(n_s, a_e) != 0:
+            continue
+        z_rx = height_m[n] + rx_m
+        theta_tx = (z_rx - z_tx) / d - d / (2.0 * a_e)
+        theta_rx = -(z_rx - z_tx) / d - d / (2.0 * a_e)
+        hzn_tx = d
+        hzn_rx = d
+
+        if size_tx > 0:
+            c = 0.5 * curvature[n]
+            at_tx = min(at_tx, size_tx - 1)
+            here = slope_tx[at_tx] - c * distance[hull_tx[at_tx]]
+            moved = False
+            while at_tx + 1 < size_tx:
+                there = slope_tx[at_tx + 1] - c * distance[hull_tx[at_tx + 1]]
+                if there <= here:
+                    break
+                here = there
+                at_tx += 1
+                moved = True
+            while not moved and at_tx > 0:
+                there = slope_tx[at_tx - 1] - c * distance[hull_tx[at_tx - 1]]
+                if there < here:
+                    break
+                here = there
+                at_tx -= 1
+            i = hull_tx[at_tx]
+            theta = (height_m[i] - z_tx) / distance[i] - distance[i] / (2.0 * a_e)
+            if theta > theta_tx:
+                theta_tx = theta
+                hzn_tx = distance[i]
+
+            # tangent from the receiver to the hull on the most curved Earth
+            d_n = distance[n]
+            flat_n = y[n] + rx_m - c_max * d_n * d_n
+            at_rx = min(at_rx, size_rx - 1)
+            moved = False
+            while at_rx + 1 < size_rx:
+                a = hull_rx[at_rx]
+                b = hull_rx[at_rx + 1]
+                if (flat_rx[at_rx + 1] - flat_n) * (d_n - distance[a]) <= (
+                    flat_rx[at_rx] - flat_n
+                ) * (d_n - distance[b]):
+                    break
+                at_rx += 1
+                moved = True
+            while not moved and at_rx > 0:
+                a = hull_rx[at_rx - 1]
+                b = hull_rx[at_rx]
+                if (flat_rx[at_rx] - flat_n) * (d_n - distance[a]) > (
+                    flat_rx[at_rx - 1] - flat_n
+                ) * (d_n - distance[b]):
+                    break
+                at_rx -= 1
+            # farther points gain (c_max - c) per metre on the flatter Earth
+            excess = c_max - c
+            best = -1e300
+            best_i = 0
+            t = at_rx
+            while t >= 0:
+                i = hull_rx[t]
+                x = (n - i) * spacing_m
+                theta = -(z_rx - height_m[i]) / x - x / (2.0 * a_e)
+                if theta >= best:
+                    best = theta
+                    best_i = i
+                if theta + excess * (d - x) < best:
+                    break
+                t -= 1
+            if best > theta_rx:
+                theta_rx = best
+                hzn_rx = (n - best_i) * spacing_m
+                if not exact_steps and _rounding_decides(
+                    n, n - best_i, spacing_m, tx_m, rx_m, hzn_tx, hzn_rx
+                ):
+                    hzn_rx = _exact_horizon_rx(d, spacing_m, best_i)
+
+        theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, delta_h = _point_geometry(
+            y, sum_y, sum_iy, n, spacing_m, tx_m, rx_m, a_e, theta_tx, theta_rx, hzn_tx, hzn_rx,
+            samples, residuals, bits, keys, hint,
+        )  # fmt: skip
+        warnings |= _warnings(d, theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, n_s)
+        d_sml, d_ml, theta_los, log_c_tx, log_c_rx, sigma_d, a_e_23 = _derive(
+            theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, delta_h
+        )
+        log_d = math.log(d)
+        spreading = 20.0 / math.log(10.0) * (log_d - math.log(1000.0))
+        decay_d = math.exp(-d / 50e3)
+        for f in range(frequencies.shape[0]):
+            a_ref, _ = _attenuation(
+                frequencies[f], d, log_d, tx_m, rx_m, 10.0, theta_tx, theta_rx, hzn_tx, hzn_rx,
+                eff_tx, eff_rx, a_e, n_s, delta_h, d_sml, d_ml, theta_los, log_c_tx, log_c_rx,
+                sigma_d, a_e_23,
+            )  # fmt: skip
+            out[f, n - 1] = (
+                frequencies[f, F_FREE_SPACE]
+                + spreading
+                + _variability(
+                    frequencies[f], statistics, d, decay_d, eff_tx, eff_rx, delta_h, a_ref
+                )
+            )
+    return warnings
