@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError
+from data.importers.antenna_pattern import PatternFile
 
 #: Steps per full circle of the tables that the compiled code looks up.
 STEPS = 1440
@@ -42,7 +43,7 @@ class Pattern:
 
 
 def _offset_deg(steps: int) -> NDArray[np.float64]:
-    angle = np.arange(steps) * (360.0 / steps)
+    angle = np.arange(steps, dtype=np.float64) * (360.0 / steps)
     return (angle + 180.0) % 360.0 - 180.0
 
 
@@ -216,3 +217,39 @@ def attenuation_db(
     )
     across = np.interp(np.mod(below_beam_deg, 360.0), at, np.append(vertical, vertical[0]))
     return np.minimum(in_plane + across, pattern.max_attenuation_db)
+
+
+def from_file_pattern(file: PatternFile) -> Pattern:
+    """Bring a pattern file into the form that cells use.
+
+    A cell's tilt says where the main lobe points, so the vertical cut is turned
+    until the main lobe lies at 0, whatever electrical tilt the file was measured
+    with. What the horizontal cut attenuates all round, because it was measured
+    on the horizon and the lobe points below it, is taken off: the vertical cut
+    has it already.
+
+    Parameters
+    ----------
+    file
+        The file.
+
+    Returns
+    -------
+    Pattern
+        The pattern; the sum of both cuts is bounded by the greatest attenuation
+        of either.
+    """
+    horizontal = file.horizontal_db - file.horizontal_db.min()
+    vertical = file.vertical_db - file.vertical_db.min()
+    given = np.arange(len(vertical) + 1) * (360.0 / len(vertical))
+    wanted = np.arange(STEPS) * (360.0 / STEPS)
+    turned = np.interp(
+        np.mod(wanted + file.main_lobe_deg, 360.0), given, np.append(vertical, vertical[0])
+    )
+    return Pattern(
+        file.name,
+        horizontal,
+        turned - turned.min(),
+        float(max(horizontal.max(), turned.max())),
+        f"antenna pattern file {file.name}",
+    )

@@ -1,0 +1,1 @@
+"""Read what people have: tables, drawings, antenna patterns, measurements."""
