@@ -1,0 +1,343 @@
+"""The propagation models of the area prediction, in one table.
+
+Pages, the command line and the tests read `MODELS`; a new model is one more
+entry. A model gives the loss along radials: a `RadialWorker` is made once for
+each thread and mast, and called for one block of radials after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coverage.kernels import p1812 as p1812_kernel
+from coverage.kernels import p1812_sweep
+from coverage.propagation import free_space, p1812
+from coverage.propagation.ranges import require_in_range
+from data.errors import InputError
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """How a loss over an area is predicted.
+
+    Parameters
+    ----------
+    model
+        A key of `MODELS`.
+    radius_m
+        Pixels farther from the mast get no value. [m]
+    rx_height_m
+        Receiver height above ground. [m]
+    time_percent
+        Share of an average year in which the loss is not exceeded. [%]
+    location_percent, sigma_location_db
+        Share of locations and its standard deviation. The defaults give the
+        median; coverage probabilities are worked out from the median.
+    polarization
+        ``"horizontal"`` or ``"vertical"``.
+    delta_n, n0
+        Refractivity lapse rate and sea-level refractivity. [N-units/km, N-units]
+    profile_step_m
+        Distance between points of a radial; None takes the grid's pixel size. [m]
+    radials_per_boundary_pixel
+        Density of radials: 1 gives one for each pixel length of the outer circle.
+    options
+        Further parameters of single models, by name.
+    """
+
+    model: str = "p1812"
+    radius_m: float = 10_000.0
+    rx_height_m: float = 1.5
+    time_percent: float = 50.0
+    location_percent: float = 50.0
+    sigma_location_db: float = 0.0
+    polarization: str = "vertical"
+    delta_n: float = p1812.DELTA_N
+    n0: float = p1812.N0
+    profile_step_m: float | None = None
+    radials_per_boundary_pixel: float = 1.0
+    options: tuple[tuple[str, float | str | bool], ...] = ()
+
+    def option(self, name: str, default: float | str | bool) -> float | str | bool:
+        """Return a further parameter of the model.
+
+        Parameters
+        ----------
+        name
+            Its name.
+        default
+            Its value where it is not given.
+
+        Returns
+        -------
+        float or str or bool
+            The value.
+        """
+        return dict(self.options).get(name, default)
+
+
+@dataclass(frozen=True, eq=False)
+class RadialSetup:
+    """What all radials of a mast have in common.
+
+    Parameters
+    ----------
+    settings
+        The settings of the prediction.
+    frequencies_mhz
+        Shape (K,). [MHz]
+    antenna_height_m
+        Height of the transmitting antenna above ground. [m]
+    step_km
+        Distance between points. [km]
+    max_points
+        Number of points of the longest radial.
+    latitude_deg
+        Latitude of the mast. [°]
+    """
+
+    settings: SweepSettings
+    frequencies_mhz: NDArray[np.float64]
+    antenna_height_m: float
+    step_km: float
+    max_points: int
+    latitude_deg: float
+
+
+class RadialWorker(Protocol):
+    """Computes the losses along blocks of radials; not shared between threads."""
+
+    def __call__(
+        self,
+        height_m: NDArray[np.float64],
+        clutter_height_m: NDArray[np.float64],
+        zone: NDArray[np.int8],
+        first: NDArray[np.int32],
+        last: NDArray[np.int32],
+        latitude_per_point_deg: NDArray[np.float64],
+        out: NDArray[np.float32],
+    ) -> None:
+        """Write the losses of some radials.
+
+        Parameters
+        ----------
+        height_m
+            Terrain heights, shape (R, N); NaN ends a radial. [m]
+        clutter_height_m, zone
+            The same for clutter and zone codes, or arrays of no rows.
+        first, last
+            First and last point wanted of each radial, shape (R,).
+        latitude_per_point_deg
+            Change of latitude from point to point, shape (R,). [°]
+        out
+            Losses, shape (R, K, N); NaN where there is none. [dB]
+        """
+
+
+@dataclass(frozen=True)
+class Model:
+    """One propagation model.
+
+    Parameters
+    ----------
+    name
+        Its key in `MODELS`.
+    title
+        Name for people.
+    reference
+        The publication it is written from.
+    valid_range
+        Parameter to lowest value, highest value and unit.
+    sigma_db
+        Standard deviation that goes with the model's median, from the
+        frequency [MHz] and the pixel size [m]. [dB]
+    worker
+        Makes a `RadialWorker`; checks the parameters.
+    uses_terrain
+        Whether the loss depends on the profile.
+    """
+
+    name: str
+    title: str
+    reference: str
+    valid_range: Mapping[str, tuple[float, float, str]]
+    sigma_db: Callable[[float, float], float] = field(repr=False)
+    worker: Callable[[RadialSetup], RadialWorker] = field(repr=False)
+    uses_terrain: bool = True
+
+
+def _p1812_worker(setup: RadialSetup) -> RadialWorker:
+    settings = setup.settings
+    frequencies_ghz = np.ascontiguousarray(setup.frequencies_mhz, dtype=np.float64) / 1000.0
+    for frequency in frequencies_ghz:
+        p1812.check_parameters(
+            frequency_ghz=float(frequency),
+            tx_height_m=setup.antenna_height_m,
+            rx_height_m=settings.rx_height_m,
+            time_percent=settings.time_percent,
+            delta_n=settings.delta_n,
+            n0=settings.n0,
+        )
+    require_in_range(
+        p1812.MODEL, "location_percent", settings.location_percent, p1812.LOCATION_RANGE_PERCENT
+    )
+    require_in_range(p1812.MODEL, "sigma_location_db", settings.sigma_location_db, (0.0, 100.0))
+    vertical = p1812.vertical_polarization(settings.polarization)
+    shift_db = (
+        -p1812_kernel.inverse_normal(settings.location_percent / 100.0) * settings.sigma_location_db
+    )
+    steps = np.maximum(np.arange(setup.max_points, dtype=np.float64), 1.0)
+    near = 1.0 / np.sqrt(steps)
+    far = near[:0:-1].copy()
+    log_d = 20.0 * np.log10(steps * setup.step_km)
+    # A radial of 1000 km changes the path centre's latitude by less than 5 degrees.
+    length_km = setup.max_points * setup.step_km
+    equatorward = max(abs(setup.latitude_deg) - length_km / 200.0, 0.0)
+    bound = p1812_sweep.least_time_term(settings.time_percent, equatorward, length_km)
+    work = np.empty((p1812_sweep.WORK_ROWS, setup.max_points))
+    index = np.empty((p1812_sweep.INDEX_ROWS, setup.max_points), np.int32)
+
+    def compute(
+        height_m: NDArray[np.float64],
+        clutter_height_m: NDArray[np.float64],
+        zone: NDArray[np.int8],
+        first: NDArray[np.int32],
+        last: NDArray[np.int32],
+        latitude_per_point_deg: NDArray[np.float64],
+        out: NDArray[np.float32],
+    ) -> None:
+        p1812_sweep.block_loss(
+            height_m,
+            clutter_height_m,
+            zone,
+            first,
+            last,
+            setup.step_km,
+            float(setup.antenna_height_m),
+            float(settings.rx_height_m),
+            frequencies_ghz,
+            float(settings.time_percent),
+            shift_db,
+            vertical,
+            float(setup.latitude_deg),
+            0.5 * latitude_per_point_deg,  # of the path's centre
+            float(settings.delta_n),
+            float(settings.n0),
+            bound,
+            near,
+            far,
+            log_d,
+            work,
+            index,
+            out,
+        )
+
+    return compute
+
+
+def _free_space_worker(setup: RadialSetup) -> RadialWorker:
+    # The radial's first point is the mast itself: half a step stands for it.
+    distance = np.maximum(np.arange(setup.max_points), 0.5) * setup.step_km
+    constants = [
+        float(free_space.free_space_loss(1.0, frequency_ghz=frequency / 1000.0))
+        for frequency in setup.frequencies_mhz
+    ]
+
+    def compute(
+        height_m: NDArray[np.float64],
+        clutter_height_m: NDArray[np.float64],
+        zone: NDArray[np.int8],
+        first: NDArray[np.int32],
+        last: NDArray[np.int32],
+        latitude_per_point_deg: NDArray[np.float64],
+        out: NDArray[np.float32],
+    ) -> None:
+        count = height_m.shape[1]
+        hts = height_m[:, :1] + setup.antenna_height_m
+        rise_km = 0.001 * (height_m + setup.settings.rx_height_m - hts)
+        # A hole in the terrain hides what lies beyond, as in the models that need it.
+        rise_km = rise_km + np.where(np.isnan(height_m).cumsum(axis=1) > 0, np.nan, 0.0)
+        spread = 10.0 * np.log10(distance[:count] ** 2 + rise_km**2)
+        for k, constant in enumerate(constants):
+            out[:, k, :] = constant + spread
+
+    return compute
+
+
+def _p1812_sigma_db(frequency_mhz: float, resolution_m: float) -> float:
+    return p1812.location_sigma_db(frequency_mhz / 1000.0, resolution_m)
+
+
+def _no_sigma_db(frequency_mhz: float, resolution_m: float) -> float:
+    return 0.0
+
+
+_MODELS = [
+    Model(
+        name="p1812",
+        title="ITU-R P.1812",
+        reference="Recommendation ITU-R P.1812-8, Annex 1",
+        valid_range=MappingProxyType(
+            {
+                "frequency_mhz": (30.0, 6000.0, "MHz"),
+                "distance_km": (*p1812.DISTANCE_RANGE_KM, "km"),
+                "antenna_height_m": (*p1812.HEIGHT_RANGE_M, "m"),
+                "rx_height_m": (*p1812.HEIGHT_RANGE_M, "m"),
+                "time_percent": (*p1812.TIME_RANGE_PERCENT, "%"),
+                "location_percent": (*p1812.LOCATION_RANGE_PERCENT, "%"),
+            }
+        ),
+        sigma_db=_p1812_sigma_db,
+        worker=_p1812_worker,
+    ),
+    Model(
+        name="free_space",
+        title="ITU-R P.525",
+        reference="Recommendation ITU-R P.525-4, section 2.3",
+        valid_range=MappingProxyType(
+            {
+                "frequency_mhz": (1.0, 300_000.0, "MHz"),
+                "distance_km": (0.001, 100_000.0, "km"),
+            }
+        ),
+        sigma_db=_no_sigma_db,
+        worker=_free_space_worker,
+        uses_terrain=False,
+    ),
+]
+
+#: Every model by its name.
+MODELS: Mapping[str, Model] = {model.name: model for model in _MODELS}
+
+
+def get_model(name: str) -> Model:
+    """Return a model of the table.
+
+    Parameters
+    ----------
+    name
+        Its key in `MODELS`.
+
+    Returns
+    -------
+    Model
+        The model.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name.
+    """
+    if name not in MODELS:
+        raise InputError(
+            "model is {value!r}, but it must be one of {known}",
+            value=name,
+            known=", ".join(sorted(MODELS)),
+        )
+    return MODELS[name]
