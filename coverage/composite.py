@@ -199,8 +199,8 @@ def _jobs(
     )
     heights = cells["antenna_height_m"].to_numpy(np.float64)
     load = cells["load"].to_numpy(np.float64)
-    names = cells["pattern"].where(cells["pattern"].notna(), None).tolist()
-    by_mast = pd.Series(np.arange(len(cells))).groupby(cells["mast_id"].to_numpy()).indices
+    names = [name if isinstance(name, str) else None for name in cells["pattern"]]
+    by_mast: dict[str, NDArray[np.int64]] = cells.groupby("mast_id").indices  # type: ignore[assignment]
 
     x, y = masts.geometry.x.to_numpy(), masts.geometry.y.to_numpy()
     ground = terrain.sample(elevation, x, y)
@@ -270,8 +270,8 @@ def _predict_mast(
     clutter_height: Raster | None,
     ground: Raster,
     settings: sweep.SweepSettings,
-) -> _MastResult | None:
-    """Predict the levels of one mast's cells; None if its window misses the grid."""
+) -> _MastResult:
+    """Predict the levels of one mast's cells on the grid of `ground`."""
     windows = [
         sweep.predict_loss(
             elevation,
@@ -285,11 +285,8 @@ def _predict_mast(
         )
         for height in job.antenna_heights_m
     ]
-    first = windows[0]
-    if first is None:
-        return None
-    loss = np.concatenate([window.loss_db for window in windows if window is not None])
-    grid, whole = first.grid, ground.grid
+    loss = np.concatenate([window.loss_db for window in windows])
+    grid, whole = windows[0].grid, ground.grid
     row = round((whole.y_max - grid.y_max) / whole.resolution_m)
     column = round((grid.x_min - whole.x_min) / whole.resolution_m)
     used, local_carrier = np.unique(job.carrier, return_inverse=True)
@@ -327,12 +324,12 @@ def _predict_mast(
 
 def _in_order(
     pool: ThreadPoolExecutor,
-    work: Callable[[_MastJob], _MastResult | None],
+    work: Callable[[_MastJob], _MastResult],
     jobs: Sequence[_MastJob],
     ahead: int,
-) -> Iterator[_MastResult | None]:
+) -> Iterator[_MastResult]:
     """Yield results in the order of the jobs, with few of them in memory."""
-    waiting: deque[Future[_MastResult | None]] = deque()
+    waiting: deque[Future[_MastResult]] = deque()
     source = iter(jobs)
     waiting.extend(pool.submit(work, job) for job in itertools.islice(source, ahead))
     try:
@@ -392,28 +389,28 @@ def compose(
         The levels and their cells.
     """
     jobs, without_terrain = _jobs(elevation, masts, cells, wanted, own_patterns)
-    ground = Raster(grid, terrain.resample_to(elevation, grid).values.astype(np.float32))
+    x, y = np.meshgrid(grid.x_centres(), grid.y_centres())
+    ground = Raster(grid, terrain.sample(elevation, x, y).astype(np.float32))
     result = Composite.empty(grid, wanted)
 
-    def work(job: _MastJob) -> _MastResult | None:
+    def work(job: _MastJob) -> _MastResult:
         return _predict_mast(job, elevation, clutter_height, ground, settings)
 
     with ThreadPoolExecutor(threads) as pool:
         for done, found in enumerate(_in_order(pool, work, jobs, ahead=2 * threads), start=1):
-            if found is not None:
-                for index, carrier in enumerate(found.carriers):
-                    kernels.merge_best(
-                        found.level_dbm[index],
-                        found.cell[index],
-                        found.power_mw[index],
-                        found.row,
-                        found.column,
-                        result.best_dbm[carrier],
-                        result.best_cell[carrier],
-                        result.second_dbm[carrier],
-                        result.second_cell[carrier],
-                        result.total_mw[carrier],
-                    )
+            for index, carrier in enumerate(found.carriers):
+                kernels.merge_best(
+                    found.level_dbm[index],
+                    found.cell[index],
+                    found.power_mw[index],
+                    found.row,
+                    found.column,
+                    result.best_dbm[carrier],
+                    result.best_cell[carrier],
+                    result.second_dbm[carrier],
+                    result.second_cell[carrier],
+                    result.total_mw[carrier],
+                )
             on_progress(done / len(jobs))
     return dataclasses.replace(result, masts_without_terrain=tuple(without_terrain))
 

@@ -153,7 +153,7 @@ def service(
     """
     wanted = scipy.special.ndtri(probability)
     margin_db = level_dbm - np.float32(threshold_dbm)
-    sigma = np.float32(sigma_db) if np.isscalar(sigma_db) else np.asarray(sigma_db, np.float32)
+    sigma = np.asarray(sigma_db, np.float32)
     shift = np.float32(NORMAL_95 * model_error_db)
     needed = np.float32(wanted) * sigma
     return Service(

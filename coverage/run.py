@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ ON_AIR = ("existing",)
 
 #: Pixels per side of the blocks in which an area is computed.
 TILE_PIXELS = 1500
+
+# A model without variability still needs a margin to count in.
+_LEAST_SIGMA_DB = 0.01
 
 _LAYERS = ("zones", "masts", "cells", "villages", "terrain", "clutter", "population")
 
@@ -142,7 +146,7 @@ def _thresholds(workspace: Workspace, request: CoverageRequest) -> dict[str, tec
 
 
 def _plan(workspace: Workspace, request: CoverageRequest) -> _Plan:
-    model = models.get(request.model)
+    model = models.get_model(request.model)
     if not request.technologies:
         raise InputError("No technology was asked for")
     thresholds = _thresholds(workspace, request)
@@ -161,7 +165,11 @@ def _plan(workspace: Workspace, request: CoverageRequest) -> _Plan:
         radius_m=request.radius_m,
         time_percent=request.time_percent,
     )
-    error = model.mean_error_db if request.model_error_db is None else request.model_error_db
+    error = (
+        technology.model_mean_error_db(model.name)
+        if request.model_error_db is None
+        else request.model_error_db
+    )
     depends_on = {
         "engine": ENGINE_VERSION,
         "inputs": workspace.content_hash(*(name for name in _LAYERS if workspace.has(name))),
@@ -347,12 +355,8 @@ def _compute_into(
     villages = workspace.read("villages") if workspace.has("villages") else None
     if not workspace.has("terrain"):
         raise InputError("The workspace has no terrain, which the propagation model needs")
-    model = models.get(request.model)
-    # One more entry, for the cell number -1 of places without signal.
-    sigma_by_cell = np.append(
-        model.sigma_db(cells["frequency_mhz"].to_numpy(np.float64)), 1.0
-    ).astype(np.float32)
-
+    model = models.get_model(request.model)
+    sigma_by_cell = _sigma_by_cell(model, cells, plan.grid.resolution_m)
     tallies: dict[tuple[str, str, str], percentages.Tally] = {}
     left_out: set[str] = set()
     without_terrain = np.zeros(len(zones))
@@ -366,7 +370,7 @@ def _compute_into(
                 cells,
                 tile,
                 threads,
-                lambda part, number=number: on_progress(0.95 * (number + part) / len(tiles)),
+                partial(_report, on_progress, number, len(tiles)),
             )
             left_out.update(levels.masts_without_terrain)
             without_terrain += weights.fraction @ (~ground_known).ravel()
@@ -398,6 +402,22 @@ def _compute_into(
         json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8"
     )
     on_progress(1.0)
+
+
+def _sigma_by_cell(
+    model: models.Model, cells: pd.DataFrame, resolution_m: float
+) -> NDArray[np.float32]:
+    """Return the location variability by cell, and one more for places without signal."""
+    by_frequency = {
+        frequency: max(model.sigma_db(frequency, resolution_m), _LEAST_SIGMA_DB)
+        for frequency in cells["frequency_mhz"].astype(float).unique()
+    }
+    sigma = cells["frequency_mhz"].astype(float).map(by_frequency).to_numpy(np.float32)
+    return np.append(sigma, np.float32(1.0))
+
+
+def _report(on_progress: Callable[[float], None], done: int, count: int, part: float) -> None:
+    on_progress(0.95 * (done + part) / count)
 
 
 def _tile_levels(
@@ -509,6 +529,7 @@ def _summary(
     entries: list[dict[str, Any]] = [
         {"code": row.code, "name": row.name, "level": row.level} for row in zones.itertuples()
     ]
+    item: Any
     for item in figures.itertuples():
         entry = entries[item.zone]
         if item.measure == "area":
@@ -538,7 +559,7 @@ def _summary(
             suffix = "interval" if kind == "interval" else f"interval_{kind}"
             low, high = getattr(item, f"{kind}_low"), getattr(item, f"{kind}_high")
             place[f"{item.measure}_{suffix}"] = [_percent(low), _percent(high)]
-    model = models.get(plan.request.model)
+    model = models.get_model(plan.request.model)
     return {
         "area": plan.workspace.area.name,
         "title": {"vi": plan.workspace.area.title_vi, "en": plan.workspace.area.title_en},
@@ -561,7 +582,14 @@ def _summary(
             "uncertainty": {
                 "interval": "95 %; shadow fading and model error added as root of sum of squares",
                 "model_mean_error_db": plan.model_error_db,
-                "location_sigma": model.sigma_reference,
+                "location_sigma_db": {
+                    f"{frequency:g} MHz": round(
+                        model.sigma_db(frequency, plan.grid.resolution_m), 3
+                    )
+                    for frequency in sorted(
+                        plan.workspace.read("cells")["frequency_mhz"].astype(float).unique()
+                    )
+                },
                 "decorrelation_distance_m": percentages.DECORRELATION_DISTANCE_M,
             },
             "notes": [

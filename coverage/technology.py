@@ -124,7 +124,8 @@ def read_thresholds(path: Path) -> dict[str, dict[str, Threshold]]:
             expected=", ".join(_THRESHOLD_COLUMNS),
         )
     profiles: dict[str, dict[str, Threshold]] = {}
-    for number, row in enumerate(frame.to_dict("records"), start=2):
+    rows: list[dict[str, str]] = frame.to_dict("records")  # type: ignore[assignment]
+    for number, row in enumerate(rows, start=2):
         threshold = _threshold(path.name, number, row)
         profiles.setdefault(threshold.profile, {})[threshold.technology] = threshold
     return profiles
@@ -277,5 +278,28 @@ def reference_power_offset_db(technology: str, bandwidth_mhz: float) -> float:
     """
     if technology in ("4G", "5G"):
         return float(-10.0 * np.log10(12 * resource_blocks(technology, bandwidth_mhz)))
-    share = float(link_budgets().loc[technology, "reference_power_share"])
+    share = float(str(link_budgets().at[technology, "reference_power_share"]))
     return float(10.0 * np.log10(share))
+
+
+@cache
+def _model_errors() -> pd.DataFrame:
+    return pd.read_csv(TABLES / "model_errors.csv", index_col="model")
+
+
+def model_mean_error_db(model: str) -> float:
+    """Return by how much all levels of a model may be wrong together.
+
+    Parameters
+    ----------
+    model
+        Name in `coverage.models.MODELS`.
+
+    Returns
+    -------
+    float
+        Standard deviation of the mean error over an area, from
+        `coverage/tables/model_errors.csv`; the largest one for other models. [dB]
+    """
+    errors: dict[str, float] = _model_errors()["mean_error_db"].to_dict()  # type: ignore[assignment]
+    return errors.get(model, max(errors.values()))

@@ -8,8 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from data.errors import InputError, PhuSongError
+from data.errors import PhuSongError
+
+if TYPE_CHECKING:
+    from data.store import Workspace
 
 #: Exit code of input that cannot be used.
 BAD_INPUT = 2
@@ -147,7 +151,7 @@ def _coverage(arguments: argparse.Namespace) -> None:
     print(f"Written to {arguments.out}")
 
 
-def _figure(zone: dict, name: str) -> str:  # type: ignore[type-arg]
+def _figure(zone: dict[str, Any], name: str) -> str:
     figure = zone[name]
     parts = []
     for measure in ("area", "population", "village"):
