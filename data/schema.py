@@ -678,6 +678,9 @@ def examine(
         rows = np.arange(len(frame)) + row_offset
     faults = Faults(layer, file, rows)
     frame = frame.reset_index(drop=True)
+    for name in sorted({str(name) for name in frame.columns[frame.columns.duplicated()]}):
+        faults.whole(name, message("the column is there twice"), message("expected it once"))
+    frame = frame.loc[:, ~frame.columns.duplicated()]
     columns = _declared_columns(declared, frame, faults)
     _apply_schema(declared, columns, faults)
     shapes = None
@@ -819,10 +822,8 @@ def _plain(series: pd.Series) -> pd.Series:
 def _declared_columns(layer: Layer, frame: pd.DataFrame, faults: Faults) -> dict[str, pd.Series]:
     """Convert the declared columns; report missing ones and values of a wrong type."""
     names = [str(name) for name in frame.columns]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        faults.whole(name, message("the column is there twice"), message("expected it once"))
-        frame = frame.loc[:, ~frame.columns.duplicated()]
-    spare = [name for name in names if name not in layer.columns]
+    geometry = _geometry_name(frame)
+    spare = [name for name in names if name not in layer.columns and name != geometry]
     columns = {}
     for name, column in layer.table.columns.items():
         about = _about(column)
@@ -922,9 +923,8 @@ def _check_across(
 def _check_masts_of_cells(
     columns: dict[str, pd.Series], faults: Faults, masts: pd.DataFrame
 ) -> None:
-    height_m = columns["mast_id"].map(
-        pd.Series(masts["height_m"].to_numpy(), index=masts["mast_id"].to_numpy())
-    )
+    by_mast = masts.drop_duplicates("mast_id").set_index("mast_id")["height_m"]
+    height_m = by_mast.reindex(columns["mast_id"]).to_numpy(np.float64)
     known = columns["mast_id"].isin(masts["mast_id"]).to_numpy()
     orphan = ~known & columns["mast_id"].notna().to_numpy()
     faults.values(
@@ -933,7 +933,7 @@ def _check_masts_of_cells(
         columns["mast_id"],
         message("expected a mast_id of the layer masts, which has {count}", count=len(masts)),
     )
-    too_high = (columns["antenna_height_m"] > height_m).to_numpy()
+    too_high = columns["antenna_height_m"].to_numpy() > height_m
     faults.values(
         "antenna_height_m",
         too_high,

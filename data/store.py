@@ -249,6 +249,24 @@ class Workspace:
             raise InputError("The workspace has no {layer}", layer=layer)
         return self._database.read(layer).copy()
 
+    def read_raw(self, layer: str) -> pd.DataFrame:
+        """Return a layer as it stands in the database, where other programs may have edited it.
+
+        Parameters
+        ----------
+        layer
+            Layer name.
+
+        Returns
+        -------
+        DataFrame or GeoDataFrame
+            The index, named ``"row"``, is the feature number that QGIS shows.
+        """
+        schema.layer_named(layer)
+        if not self.has(layer):
+            raise InputError("The workspace has no {layer}", layer=layer)
+        return self._database.read_raw(layer)
+
     def write(
         self,
         layers: Mapping[str, pd.DataFrame],
