@@ -1,4 +1,4 @@
-"""From boundaries to a study area: metric CRS, analysis grid, outline."""
+"""From boundaries to a study area: metric CRS and outline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import shapely
 from shapely.geometry import MultiPolygon
 
 from data.errors import InputError
-from data.grid import Grid
 
 #: Administrative levels from the widest to the finest.
 LEVELS = ("province", "district", "commune")
@@ -178,37 +177,6 @@ def crs_options(
     return options
 
 
-def require_metric(crs: str) -> str:
-    """Return a CRS if it is projected in metres.
-
-    Parameters
-    ----------
-    crs
-        Anything that PROJ understands.
-
-    Returns
-    -------
-    str
-        The same text.
-
-    Raises
-    ------
-    InputError
-        If it is unknown, geographic or not in metres.
-    """
-    try:
-        known = pyproj.CRS(crs)
-    except pyproj.exceptions.CRSError as error:
-        raise InputError("{crs} is not a known CRS", crs=crs) from error
-    if not known.is_projected or any(axis.unit_name != "metre" for axis in known.axis_info):
-        raise InputError(
-            "{crs} ({name}) is not a projected CRS in metres, as the analysis needs",
-            crs=crs,
-            name=known.name,
-        )
-    return crs
-
-
 def finest_level(zones: gpd.GeoDataFrame) -> str:
     """Return the finest administrative level that is there.
 
@@ -254,26 +222,3 @@ def area_outline(zones: gpd.GeoDataFrame) -> MultiPolygon:
     union = shapely.union_all(finest.geometry.to_numpy())
     parts = [part for part in shapely.get_parts(union) if part.geom_type == "Polygon"]
     return MultiPolygon(parts)
-
-
-def analysis_grid(zones: gpd.GeoDataFrame, resolution_m: float) -> Grid:
-    """Return the grid on which an area is computed.
-
-    Parameters
-    ----------
-    zones
-        Layer `zones`, in a metric CRS.
-    resolution_m
-        Pixel size. [m]
-
-    Returns
-    -------
-    Grid
-        The smallest grid over the zones whose corners are multiples of the pixel size.
-    """
-    crs = zones.crs
-    if crs is None:
-        raise InputError("The zones have no CRS, so no place on Earth")
-    text = require_metric(crs.to_string())
-    x_min, y_min, x_max, y_max = (float(value) for value in zones.total_bounds)
-    return Grid.covering((x_min, y_min, x_max, y_max), resolution_m, text)

@@ -232,7 +232,7 @@ def _zones(spec: AreaSpec, polygons: list[MultiPolygon], people: np.ndarray) -> 
             "parent_code": [None, *[spec.province_code] * count],
             "population": [float(people.sum()), *people.tolist()],
             "households": [np.nan] * (count + 1),
-            "area_km2": np.round(shapely.area(shapes) / 1e6, 3),
+            "area_km2": np.round(shapely.area(shapes) / 1e6, 6),
             "valid_from": [spec.valid_from] * (count + 1),
             "valid_to": [None] * (count + 1),
         },
