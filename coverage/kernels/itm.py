@@ -245,8 +245,10 @@ def _kth_largest(keys: Keys, count: int, k: int, guess: float, rank_step: float)
     else:
         key = _next_below(keys, count, high)
         for _ in range(down - 1):
+            if key == _LOWEST:  # equal keys: there are fewer values than ranks
+                break
             key = _next_below(keys, count, np.int32(key - 1))
-        if down == 1 or _count_above(keys, count, key) < k:
+        if down == 1 or (key != _LOWEST and _count_above(keys, count, key) < k):
             return _from_key(key)
         key = high
     key = _next_below(keys, count, key)
@@ -1030,16 +1032,18 @@ def itm_radial(
     frequencies: Floats,
     statistics: Floats,
     height_m: Floats,
+    first: int,
     spacing_m: float,
     tx_m: float,
     rx_m: float,
     n0: float,
     out: Floats,
 ) -> int:
-    """Point-to-point mode for every point of a radial.
+    """Point-to-point mode for every point of a radial from `first` on.
 
-    out[f, i - 1] is what `itm_path` gives for the profile cut at point i. Heights that are
-    NaN end the radial: losses from there on are NaN. Returns the union of the warning bits.
+    out[f, i] is what `itm_path` gives for the profile cut at point i; for the mast itself it is
+    the free-space loss over the slant path to a point half a step away. Points before `first`,
+    and all points from the first NaN height on, get NaN. Returns the union of the warning bits.
 
     The effective Earth depends on the mean terrain height, so its curvature differs from point
     to point. Seen from the transmitter, point i is the line s_i - c d_i in the curvature
@@ -1055,7 +1059,11 @@ def itm_radial(
         if not math.isfinite(height_m[i]):
             last = i - 1
             break
-    if last < 1:
+    if last >= 0 and first == 0:
+        slant_km = 0.001 * math.sqrt((0.5 * spacing_m) ** 2 + (tx_m - rx_m) ** 2)
+        for f in range(frequencies.shape[0]):
+            out[f, 0] = frequencies[f, F_FREE_SPACE] + 20.0 * math.log10(slant_km)
+    if last < max(first, 1):
         return 0
 
     y = np.empty(last + 1)
@@ -1125,6 +1133,8 @@ def itm_radial(
             flat_rx[size_rx] = flat_i
             size_rx += 1
 
+        if n < first:
+            continue
         d = n * spacing_m
         n_s = n_s_of[n]
         a_e = 1.0 / curvature[n]
@@ -1222,7 +1232,7 @@ def itm_radial(
                 eff_tx, eff_rx, a_e, n_s, delta_h, d_sml, d_ml, theta_los, log_c_tx, log_c_rx,
                 sigma_d, a_e_23,
             )  # fmt: skip
-            out[f, n - 1] = (
+            out[f, n] = (
                 frequencies[f, F_FREE_SPACE]
                 + spreading
                 + _variability(
@@ -1230,3 +1240,37 @@ def itm_radial(
                 )
             )
     return warnings
+
+
+@njit(cache=True, nogil=True)
+def itm_block(
+    frequencies: Floats,
+    statistics: Floats,
+    height_m: Floats,
+    first: NDArray[np.int32],
+    last: NDArray[np.int32],
+    spacing_m: float,
+    tx_m: float,
+    rx_m: float,
+    n0: float,
+    shift_db: float,
+    out: Singles,
+) -> int:
+    """Write the losses of several radials, one row each, with `shift_db` added; see `itm_radial`.
+
+    `first` and `last` are the first and last point wanted on each radial; `out` has the shape
+    (radials, frequencies, points).
+    """
+    bits = 0
+    loss = np.empty((frequencies.shape[0], height_m.shape[1]))
+    for r in range(height_m.shape[0]):
+        count = last[r] + 1
+        bits |= itm_radial(
+            frequencies, statistics, height_m[r, :count], first[r], spacing_m, tx_m, rx_m, n0,
+            loss[:, :count],
+        )  # fmt: skip
+        for f in range(frequencies.shape[0]):
+            for i in range(count):
+                out[r, f, i] = np.float32(loss[f, i] + shift_db)
+        out[r, :, count:] = np.nan
+    return bits

@@ -243,15 +243,25 @@ def _require_percent(name: str, value: float) -> None:
 
 
 @dataclass(frozen=True)
-class _Setting:
-    """Checked inputs in the form the kernels read, and the warnings known beforehand."""
+class Setting:
+    """Checked inputs in the form the kernels read, and the warnings known beforehand.
+
+    Parameters
+    ----------
+    frequencies
+        One row per frequency, see `coverage.kernels.itm`.
+    statistics
+        Deviates, mode and climate curves.
+    warnings
+        Cautions that hold whatever the profile.
+    """
 
     frequencies: NDArray[np.float64]
     statistics: NDArray[np.float64]
     warnings: ItmWarning
 
 
-def _setting(
+def prepare(
     *,
     frequencies_mhz: Sequence[float],
     tx_height_m: float,
@@ -266,8 +276,29 @@ def _setting(
     location_percent: float,
     situation_percent: float,
     percent_names: tuple[str, str] = ("time_percent", "situation_percent"),
-) -> _Setting:
-    """Check the inputs in the order of NTIA's `ValidateInputs` and prepare the tables."""
+) -> Setting:
+    """Check inputs and prepare the tables that the kernels read.
+
+    Parameters
+    ----------
+    frequencies_mhz
+        At least one frequency. [MHz]
+    tx_height_m, rx_height_m, climate, n0, polarization, epsilon, sigma, mdvar, time_percent, \
+location_percent, situation_percent
+        As for `point_to_point`.
+    percent_names
+        What errors call the percentages of time and situations.
+
+    Returns
+    -------
+    Setting
+        The tables.
+
+    Raises
+    ------
+    OutsideModelRange, InputError
+        For what the model excludes; the message names the value.
+    """
     if len(frequencies_mhz) == 0:
         raise InputError("{model}: no frequency is given", model=MODEL)
     caution = ItmWarning(0)
@@ -365,7 +396,7 @@ def _setting(
     q = np.log(0.133 * table[:, kernel.F_WAVE_NUMBER])
     table[:, kernel.F_G_MINUS] = b[0] + b[1] / ((b[2] * q) ** 2 + 1.0)
     table[:, kernel.F_G_PLUS] = b[3] + b[4] / ((b[5] * q) ** 2 + 1.0)
-    return _Setting(table, statistics, caution)
+    return Setting(table, statistics, caution)
 
 
 def _profile(height_m: ArrayLike, spacing_m: float) -> NDArray[np.float64]:
@@ -454,7 +485,7 @@ def _warn(flags: ItmWarning) -> None:
 
 
 def _point_to_point(
-    height_m: ArrayLike, spacing_m: float, setting: _Setting, tx_m: float, rx_m: float, n0: float
+    height_m: ArrayLike, spacing_m: float, setting: Setting, tx_m: float, rx_m: float, n0: float
 ) -> ItmResult:
     height = _profile(height_m, spacing_m)
     if not np.isfinite(height).all():
@@ -536,7 +567,7 @@ def point_to_point(
     >>> round(result.loss_db, 1), result.mode.name, result.delta_h_m
     (124.7, 'LINE_OF_SIGHT', 0.0)
     """
-    setting = _setting(
+    setting = prepare(
         frequencies_mhz=[frequency_mhz],
         tx_height_m=tx_height_m,
         rx_height_m=rx_height_m,
@@ -599,7 +630,7 @@ epsilon, sigma, mdvar, time_percent, location_percent, situation_percent
     ...                           rx_height_m=1.5), 1)
     124.7
     """
-    setting = _setting(
+    setting = prepare(
         frequencies_mhz=[frequency_mhz],
         tx_height_m=tx_height_m,
         rx_height_m=rx_height_m,
@@ -669,7 +700,7 @@ epsilon, sigma, mdvar
     ...                              rx_height_m=1.5, confidence_percent=90.0), 1)
     134.3
     """
-    setting = _setting(
+    setting = prepare(
         frequencies_mhz=[frequency_mhz],
         tx_height_m=tx_height_m,
         rx_height_m=rx_height_m,
@@ -755,7 +786,7 @@ time_percent, location_percent, situation_percent
                 parameter=name,
                 value=siting,
             )
-    setting = _setting(
+    setting = prepare(
         frequencies_mhz=[frequency_mhz],
         tx_height_m=tx_height_m,
         rx_height_m=rx_height_m,
@@ -902,7 +933,7 @@ time_percent, location_percent, situation_percent
     >>> loss_db.shape, round(float(loss_db[0, -1]), 1)
     ((2, 333), 124.7)
     """
-    setting = _setting(
+    setting = prepare(
         frequencies_mhz=frequencies_mhz,
         tx_height_m=tx_height_m,
         rx_height_m=rx_height_m,
@@ -917,12 +948,12 @@ time_percent, location_percent, situation_percent
         situation_percent=situation_percent,
     )
     height = _profile(height_m, spacing_m)
-    loss_db = np.empty((len(frequencies_mhz), height.size - 1))
+    loss_db = np.empty((len(frequencies_mhz), height.size))
     bits = kernel.itm_radial(
-        setting.frequencies, setting.statistics, height, float(spacing_m), float(tx_height_m),
-        float(rx_height_m), float(n0), loss_db,
+        setting.frequencies, setting.statistics, height, 1, float(spacing_m),
+        float(tx_height_m), float(rx_height_m), float(n0), loss_db,
     )  # fmt: skip
-    return loss_db, setting.warnings | ItmWarning(int(bits))
+    return loss_db[:, 1:], setting.warnings | ItmWarning(int(bits))
 
 
 def location_sigma_db(
