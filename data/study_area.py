@@ -10,9 +10,7 @@ import shapely
 from shapely.geometry import MultiPolygon
 
 from data.errors import InputError
-
-#: Administrative levels from the widest to the finest.
-LEVELS = ("province", "district", "commune")
+from data.schema import LEVELS
 
 #: EPSG codes of VN-2000 / TM-3 by central meridian in degrees east.
 VN2000_TM3_EPSG: dict[float, int] = {
