@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from coverage import antenna, sweep, technology, terrain
 from coverage.kernels import cells as kernels
+from data.errors import InputError
 from data.grid import Grid, Raster
 
 
@@ -256,8 +257,7 @@ def _jobs(
 
 @dataclass(frozen=True, eq=False)
 class _MastResult:
-    row: int
-    column: int
+    grid: Grid
     carriers: NDArray[np.int64]
     level_dbm: NDArray[np.float32]
     cell: NDArray[np.int32]
@@ -268,37 +268,42 @@ def _predict_mast(
     job: _MastJob,
     elevation: Raster,
     clutter_height: Raster | None,
-    ground: Raster,
+    grid: Grid,
     settings: sweep.SweepSettings,
 ) -> _MastResult:
-    """Predict the levels of one mast's cells on the grid of `ground`."""
+    """Predict the levels of one mast's cells on the part of `grid` that they reach.
+
+    Only the surroundings of the mast are looked at, so the outcome is the same
+    bits whatever else the rasters cover.
+    """
+    near = elevation.around(job.x_m, job.y_m, settings.radius_m)
+    if near is None:
+        raise InputError("The terrain does not reach mast {mast}", mast=job.mast_id)
     windows = [
         sweep.predict_loss(
-            elevation,
-            clutter_height,
+            near,
+            clutter_height and clutter_height.around(job.x_m, job.y_m, settings.radius_m),
             x_m=job.x_m,
             y_m=job.y_m,
             antenna_height_m=height,
             frequencies_mhz=job.frequencies_mhz,
-            grid=ground.grid,
+            grid=grid,
             settings=settings,
         )
         for height in job.antenna_heights_m
     ]
-    loss = np.concatenate([window.loss_db for window in windows])
-    grid, whole = windows[0].grid, ground.grid
-    row = round((whole.y_max - grid.y_max) / whole.resolution_m)
-    column = round((grid.x_min - whole.x_min) / whole.resolution_m)
+    window = windows[0].grid
+    x_m, y_m = np.meshgrid(window.x_centres(), window.y_centres())
     used, local_carrier = np.unique(job.carrier, return_inverse=True)
-    level = np.empty((len(used), *grid.shape), np.float32)
-    cell = np.empty((len(used), *grid.shape), np.int32)
-    power = np.empty((len(used), *grid.shape), np.float32)
+    level = np.empty((len(used), *window.shape), np.float32)
+    cell = np.empty((len(used), *window.shape), np.int32)
+    power = np.empty((len(used), *window.shape), np.float32)
     kernels.mast_levels(
-        loss,
-        ground.values[row : row + grid.height, column : column + grid.width],
-        float(grid.x_centres()[0]),
-        float(grid.y_centres()[0]),
-        grid.resolution_m,
+        np.concatenate([part.loss_db for part in windows]),
+        terrain.sample(near, x_m, y_m),
+        float(x_m[0, 0]),
+        float(y_m[0, 0]),
+        window.resolution_m,
         job.x_m,
         job.y_m,
         settings.rx_height_m,
@@ -319,7 +324,7 @@ def _predict_mast(
         power,
     )
     numbers = np.append(job.cell_numbers, np.int32(-1))  # -1 keeps meaning "no cell"
-    return _MastResult(row, column, used, level, numbers[cell], power)
+    return _MastResult(window, used, level, numbers[cell], power)
 
 
 def _in_order(
@@ -348,6 +353,7 @@ def compose(
     cells: pd.DataFrame,
     grid: Grid,
     *,
+    tile: Grid | None = None,
     wanted: Sequence[Carrier],
     settings: sweep.SweepSettings,
     own_patterns: dict[str, antenna.Pattern] | None = None,
@@ -370,7 +376,10 @@ def compose(
     cells
         Layer `cells`.
     grid
-        Where to predict; masts outside it serve it too.
+        The analysis grid; masts outside it serve it too.
+    tile
+        The part of the grid wanted, or None for all of it. A pixel's values do
+        not depend on the tile.
     wanted
         The carriers to predict.
     settings
@@ -389,22 +398,23 @@ def compose(
         The levels and their cells.
     """
     jobs, without_terrain = _jobs(elevation, masts, cells, wanted, own_patterns)
-    x, y = np.meshgrid(grid.x_centres(), grid.y_centres())
-    ground = Raster(grid, terrain.sample(elevation, x, y).astype(np.float32))
-    result = Composite.empty(grid, wanted)
+    frame = grid if tile is None else tile
+    result = Composite.empty(frame, wanted)
 
     def work(job: _MastJob) -> _MastResult:
-        return _predict_mast(job, elevation, clutter_height, ground, settings)
+        return _predict_mast(job, elevation, clutter_height, grid, settings)
 
     with ThreadPoolExecutor(threads) as pool:
         for done, found in enumerate(_in_order(pool, work, jobs, ahead=2 * threads), start=1):
+            row = round((frame.y_max - found.grid.y_max) / frame.resolution_m)
+            column = round((found.grid.x_min - frame.x_min) / frame.resolution_m)
             for index, carrier in enumerate(found.carriers):
                 kernels.merge_best(
                     found.level_dbm[index],
                     found.cell[index],
                     found.power_mw[index],
-                    found.row,
-                    found.column,
+                    row,
+                    column,
                     result.best_dbm[carrier],
                     result.best_cell[carrier],
                     result.second_dbm[carrier],

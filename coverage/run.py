@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from coverage import clutter, composite, models, percentages, results, sweep, technology
 from data.errors import InputError, Message, message
-from data.grid import Grid
+from data.grid import Grid, Raster
 from data.store import Workspace
 
 #: Changes whenever the figures of the same inputs would change.
@@ -200,17 +200,18 @@ def _tiles(grid: Grid) -> Iterator[tuple[int, int, Grid]]:
             )
 
 
-def _surroundings(native: Grid, tile: Grid, margin_m: float) -> Grid | None:
-    """Return the part of a raster's own grid that a tile and its surroundings need."""
+def _read_around(
+    workspace: Workspace, name: str, tile: Grid, margin_m: float, resampling: str
+) -> Raster | None:
+    """Return the part of a raster, on its own grid, that a tile and its surroundings need."""
+    native = workspace.raster_info(name).grid
     x_min, y_min, x_max, y_max = tile.bounds
-    step = native.resolution_m
-    first_column = max(0, int((x_min - margin_m - native.x_min) // step) - 1)
-    last_column = min(native.width, int((x_max + margin_m - native.x_min) // step) + 2)
-    first_row = max(0, int((native.y_max - y_max - margin_m) // step) - 1)
-    last_row = min(native.height, int((native.y_max - y_min + margin_m) // step) + 2)
-    if first_column >= last_column or first_row >= last_row:
+    part = native.part_over(
+        (x_min - margin_m, y_min - margin_m, x_max + margin_m, y_max + margin_m)
+    )
+    if part is None:
         return None
-    return native.window(first_row, first_column, last_row - first_row, last_column - first_column)
+    return workspace.read_raster(name, native.window(*part), resampling=resampling)
 
 
 def _near(masts: gpd.GeoDataFrame, tile: Grid, radius_m: float) -> gpd.GeoDataFrame:
@@ -430,13 +431,14 @@ def _tile_levels(
 ) -> tuple[composite.Composite, NDArray[np.bool_]]:
     """Return the levels of a tile and where its terrain is known."""
     workspace = plan.workspace
-    native = _surroundings(workspace.raster_info("terrain").grid, tile, plan.request.radius_m)
     wanted = [
         carrier
         for carrier in composite.carriers(cells)
         if carrier.technology in plan.request.technologies and carrier.operator in plan.operators
     ]
-    elevation = None if native is None else workspace.read_raster("terrain", native)
+    # A mast may stand a radius off the tile and needs the terrain all around it.
+    margin_m = 2.0 * plan.request.radius_m
+    elevation = _read_around(workspace, "terrain", tile, margin_m, "bilinear")
     if elevation is None or np.isnan(elevation.values).all():
         raise InputError(
             "The terrain raster does not cover the study area: no height is known within "
@@ -445,17 +447,15 @@ def _tile_levels(
         )
     heights = None
     if workspace.has("clutter"):
-        own = _surroundings(workspace.raster_info("clutter").grid, tile, plan.request.radius_m)
-        if own is not None:
-            heights = clutter.clutter_height(
-                workspace.read_raster("clutter", own, resampling="nearest")
-            )
+        classes = _read_around(workspace, "clutter", tile, margin_m, "nearest")
+        heights = classes and clutter.clutter_height(classes)
     levels = composite.compose(
         elevation,
         heights,
         _near(masts, tile, plan.request.radius_m),
         cells,
-        tile,
+        plan.grid,
+        tile=tile,
         wanted=wanted,
         settings=plan.settings,
         threads=threads,

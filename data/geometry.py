@@ -229,16 +229,17 @@ def _crs_name(crs: Any) -> str:
 
 def _centres(shapes: gpd.GeoSeries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     box = shapely.bounds(shapes.to_numpy())
-    return (box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2
+    # Halves first: the sum of two huge coordinates is infinite.
+    return box[:, 0] / 2 + box[:, 2] / 2, box[:, 1] / 2 + box[:, 3] / 2
 
 
 def _check_present(kind: GeometryKind, shapes: gpd.GeoSeries, faults: Faults) -> None:
     """Report missing shapes, and shapes of another kind or with odd coordinates."""
-    array = shapes.to_numpy()
+    array = shapes.to_numpy().copy()
     missing = shapely.is_missing(array) | shapely.is_empty(array)
     expected = message("expected a geometry of kind {kind}", kind=kind)
     faults.values("geometry", missing, [None] * len(array), expected)
-    names = shapes.geom_type.to_numpy(dtype=object)
+    names = shapes.geom_type.to_numpy(dtype=object, copy=True)
     # GeoPackages often hold points as collections of one.
     if kind == "Point":
         single = (names == "MultiPoint") & (shapely.get_num_geometries(array) == 1)
@@ -397,9 +398,10 @@ def _repair(shapes: gpd.GeoSeries, faults: Faults) -> gpd.GeoSeries:
         repaired = np.array([_polygons_of(shape) for shape in shapely.make_valid(array[broken])])
         after = shapely.area(repaired)
         same = np.abs(after - before) <= REPAIR_TOLERANCE * np.maximum(after, before)
-        kept, lost = broken.copy(), broken.copy()
-        kept[positions[~same]] = False
-        lost[positions[same]] = False
+        # What has no area at all is reported as such below.
+        kept, lost = np.zeros_like(broken), np.zeros_like(broken)
+        kept[positions[same & (after > 0)]] = True
+        lost[positions[~same & (after > 0)]] = True
         faults.values(
             "geometry",
             kept,

@@ -110,11 +110,11 @@ class Grid:
 
     def x_centres(self) -> NDArray[np.float64]:
         """Return the x coordinate of the centre of every column. [m]."""
-        return self.x_min + (np.arange(self.width) + 0.5) * self.resolution_m
+        return self.x_min + (np.arange(self.width, dtype=np.float64) + 0.5) * self.resolution_m
 
     def y_centres(self) -> NDArray[np.float64]:
         """Return the y coordinate of the centre of every row, from the north. [m]."""
-        return self.y_max - (np.arange(self.height) + 0.5) * self.resolution_m
+        return self.y_max - (np.arange(self.height, dtype=np.float64) + 0.5) * self.resolution_m
 
     def window(self, row: int, column: int, height: int, width: int) -> Grid:
         """Return the part of the grid that starts at (`row`, `column`).
@@ -139,6 +139,32 @@ class Grid:
             width,
             height,
         )
+
+    def part_over(
+        self, bounds: tuple[float, float, float, float]
+    ) -> tuple[int, int, int, int] | None:
+        """Return which pixels lie under `bounds`, with two more on each side.
+
+        Parameters
+        ----------
+        bounds
+            x_min, y_min, x_max, y_max. [m]
+
+        Returns
+        -------
+        tuple or None
+            Row, column, height and width for `window`, cut at the grid's edges;
+            None if nothing is left.
+        """
+        x_min, y_min, x_max, y_max = bounds
+        step = self.resolution_m
+        column_0 = max(0, math.floor((x_min - self.x_min) / step) - 2)
+        column_1 = min(self.width, math.ceil((x_max - self.x_min) / step) + 2)
+        row_0 = max(0, math.floor((self.y_max - y_max) / step) - 2)
+        row_1 = min(self.height, math.ceil((self.y_max - y_min) / step) + 2)
+        if column_0 >= column_1 or row_0 >= row_1:
+            return None
+        return row_0, column_0, row_1 - row_0, column_1 - column_0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, for JSON."""
@@ -183,3 +209,28 @@ class Raster:
                 found=self.values.shape,
                 expected=self.grid.shape,
             )
+
+    def around(self, x_m: float, y_m: float, distance_m: float) -> Raster | None:
+        """Return the part within a distance of a point, as a view.
+
+        Parameters
+        ----------
+        x_m, y_m
+            The point. [m]
+        distance_m
+            In each direction. [m]
+
+        Returns
+        -------
+        Raster or None
+            None if the raster does not reach there.
+        """
+        part = self.grid.part_over(
+            (x_m - distance_m, y_m - distance_m, x_m + distance_m, y_m + distance_m)
+        )
+        if part is None:
+            return None
+        row, column, height, width = part
+        return Raster(
+            self.grid.window(*part), self.values[row : row + height, column : column + width]
+        )

@@ -29,7 +29,7 @@ def _look_up(table: NDArray[np.float64], angle_deg: float) -> float:
 @njit(cache=True, nogil=True)
 def mast_levels(
     loss_db: NDArray[np.float32],
-    ground_m: NDArray[np.float32],
+    ground_m: NDArray[np.float64],
     x_first: float,
     y_first: float,
     resolution_m: float,
