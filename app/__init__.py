@@ -1,1 +1,1 @@
-"""The Streamlit pages, their components and their texts."""
+"""The web application: thin pages over the packages data, coverage and planning."""

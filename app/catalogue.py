@@ -1,0 +1,123 @@
+"""Keep the translations in step with the code: ``python -m app.catalogue``.
+
+Collects every text that users may see, adds new ones to the catalogue without a
+translation and drops those that are gone. `tests/app/test_i18n.py` fails until
+every text is translated.
+"""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import write_po
+
+from app import i18n, labels
+
+ROOT = Path(__file__).parent.parent
+
+#: Functions and classes whose first argument is shown to users.
+KEYWORDS: dict[str, tuple[int, ...] | None] = {
+    "_": None,
+    "mark": None,
+    "ngettext": (1, 2),
+    "message": None,
+    "Message": None,
+    "InputError": None,
+    "PhuSongError": None,
+    "OutsideModelRange": None,
+    # Error classes hand their template to the base class.
+    "__init__": None,
+}
+
+#: In the packages below the app a bare underscore is a value that is not used.
+PACKAGES = {
+    "app": KEYWORDS,
+    **dict.fromkeys(
+        ("data", "coverage", "planning"),
+        {name: form for name, form in KEYWORDS.items() if name != "_"},
+    ),
+}
+
+
+def extract() -> Catalog:
+    """Collect the texts of the code.
+
+    Returns
+    -------
+    babel.messages.catalog.Catalog
+        Without translations.
+    """
+    found = Catalog(domain="phusong", locale="vi")
+    for package, keywords in PACKAGES.items():
+        for file, _line, texts, _comments, _context in extract_from_dir(
+            ROOT / package, [("**.py", "python")], keywords=keywords
+        ):
+            found.add(texts, locations=[(f"{package}/{file}", 0)])
+    for text in labels.declared_texts():
+        found.add(text, locations=[("data/schema.py", 0)])
+    return found
+
+
+def fields(text: str) -> set[str]:
+    """Return the names of the fields of a template.
+
+    Parameters
+    ----------
+    text
+        Text with ``{field}`` marks.
+
+    Returns
+    -------
+    set of str
+        Their names.
+    """
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+def update(code: str) -> None:
+    """Bring the catalogue of a language in step with the code.
+
+    Parameters
+    ----------
+    code
+        Language.
+    """
+    path = i18n.LOCALE_FOLDER / code / "LC_MESSAGES" / "phusong.po"
+    fresh = Catalog(
+        domain="phusong",
+        locale=code,
+        project="Phủ Sóng",
+        version="",
+        msgid_bugs_address="",
+        last_translator="",
+        language_team="",
+        fuzzy=False,
+        header_comment="# Vietnamese texts of the app. Kept in step with the code by\n"
+        "# `python -m app.catalogue`; English is in the code itself.",
+    )
+    kept = i18n.catalogue(code) if path.exists() else Catalog(locale=code)
+    for entry in extract():
+        if not entry.id:
+            continue
+        key = entry.id[0] if isinstance(entry.id, tuple) else entry.id
+        old = kept.get(key)
+        places = sorted({(place, None) for place, _ in entry.locations})
+        fresh.add(entry.id, old.string if old is not None else "", locations=places)
+    with path.open("wb") as file:
+        write_po(file, fresh, width=100, sort_output=True, include_lineno=False, omit_header=False)
+    # Dates in the header would change with every run.
+    lines = [
+        line
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if not line.startswith(('"POT-Creation-Date', '"PO-Revision-Date', '"Generated-By'))
+    ]
+    path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for language in i18n.LANGUAGES:
+        if language != "en":
+            update(language)

@@ -1,0 +1,1 @@
+"""Parts of pages; each is called `show` and returns plain values."""

@@ -1,0 +1,126 @@
+"""Names that people read for the codes in figures, layers and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.i18n import _, mark
+from data import schema
+
+SERVICES = {
+    "3G_or_4G": mark("3G or 4G"),
+    "any": mark("Any technology"),
+}
+
+MEASURES = {
+    "area": mark("Area"),
+    "population": mark("Population"),
+    "village": mark("Villages"),
+}
+
+LEVELS = {
+    "province": mark("Province"),
+    "district": mark("District"),
+    "commune": mark("Commune"),
+}
+
+LAYERS = {
+    "zones": mark("Administrative units"),
+    "masts": mark("Masts"),
+    "cells": mark("Cells"),
+    "villages": mark("Villages and hamlets"),
+    "roads": mark("Roads"),
+    "terrain": mark("Terrain height"),
+    "clutter": mark("Land cover"),
+    "population": mark("Population grid"),
+}
+
+PROFILES = {
+    "outdoor": mark("Outdoors, street level"),
+    "in-car": mark("In a vehicle"),
+    "indoor-suburban": mark("Indoors, suburbs and villages"),
+    "indoor-urban": mark("Indoors, dense towns"),
+    "ofcom": mark("Ofcom (United Kingdom)"),
+    "bnetza": mark("BNetzA (Germany)"),
+}
+
+STATUSES = {
+    "existing": mark("in operation"),
+    "planned": mark("planned"),
+    "removed": mark("out of service"),
+}
+
+#: Kinds of values in the layers, for the table of expected columns.
+KINDS = {
+    "text": mark("text"),
+    "number": mark("number"),
+    "whole": mark("whole number"),
+    "flag": mark("yes or no"),
+    "date": mark("date"),
+}
+
+ANY_OPERATOR = mark("Any operator")
+
+#: Services in the order in which they are shown.
+SERVICE_ORDER = ("2G", "3G", "4G", "5G", "3G_or_4G", "any")
+
+
+def _named(names: dict[str, str], code: str) -> str:
+    return _(names[code]) if code in names else code
+
+
+def service(code: str) -> str:
+    """Name a technology, or a union of several."""
+    return _named(SERVICES, code)
+
+
+def services_in_order(codes: Iterable[str]) -> list[str]:
+    """Sort services as they are shown; unknown ones come last."""
+    known = {code: place for place, code in enumerate(SERVICE_ORDER)}
+    return sorted(set(codes), key=lambda code: (known.get(code, len(known)), code))
+
+
+def measure(code: str) -> str:
+    """Name what a share is of."""
+    return _named(MEASURES, code)
+
+
+def operator(code: str) -> str:
+    """Name an operator; "any" is the union."""
+    return _(ANY_OPERATOR) if code == "any" else code
+
+
+def level(code: str) -> str:
+    """Name an administrative level."""
+    return _named(LEVELS, code)
+
+
+def layer(code: str) -> str:
+    """Name a layer or raster."""
+    return _named(LAYERS, code)
+
+
+def profile(code: str) -> str:
+    """Name a threshold profile; a user's own keeps its name."""
+    return _named(PROFILES, code)
+
+
+def status(code: str) -> str:
+    """Name the stage of a mast's life."""
+    return _named(STATUSES, code)
+
+
+def declared_texts() -> list[str]:
+    """Return the texts that the layers' declarations show to users, for translators.
+
+    Returns
+    -------
+    list of str
+        Descriptions of layers, columns and rasters.
+    """
+    texts: list[str] = []
+    for item in schema.LAYERS.values():
+        texts.append(item.description)
+        texts.extend(str(column.description) for column in item.table.columns.values())
+    texts.extend(raster.description for raster in schema.RASTERS.values())
+    return texts

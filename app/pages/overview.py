@@ -1,0 +1,111 @@
+"""The area's figures at a glance, beside those that were reported."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app import formats, labels, study
+from app.components import (
+    banner,
+    charts,
+    computation,
+    figures,
+    provenance,
+    reported,
+    settings,
+)
+from app.i18n import _
+from coverage.results import ANY_OPERATOR, CoverageResult
+from data.store import Workspace
+
+
+def _widest_zone(result: CoverageResult) -> pd.DataFrame:
+    """Return the figures of the whole area, or of one of several widest zones."""
+    table = result.figures
+    widest = next(name for name in labels.LEVELS if name in set(table["level"]))
+    zones = table[table["level"] == widest].drop_duplicates("zone").set_index("zone")["name"]
+    zone = zones.index[0]
+    if len(zones) > 1:
+        zone = st.selectbox(
+            labels.level(widest), list(zones.index), format_func=zones.get, key="keep.zone"
+        )
+    return table[table["zone"] == zone]
+
+
+def _zone_tables(result: CoverageResult, operator: str) -> None:
+    table = result.figures
+    levels = [name for name in labels.LEVELS if name in set(table["level"])]
+    st.subheader(_("By administrative unit"))
+    first, second, third = st.columns(3)
+    level = first.selectbox(
+        _("Level"), levels, index=len(levels) - 1, format_func=labels.level, key="keep.level"
+    )
+    of_level = table[table["level"] == level]
+    measure = second.selectbox(
+        _("Share of"), figures.measures_of(table), format_func=labels.measure, key="keep.measure"
+    )
+    services = labels.services_in_order(table["service"])
+    service = third.selectbox(
+        _("Chart of"),
+        services,
+        index=services.index("4G") if "4G" in services else 0,
+        format_func=labels.service,
+        key="keep.chart_service",
+    )
+    wide = figures.by_zone(of_level, measure, operator)
+    names = {
+        "code": _("Code"),
+        "name": _("Name"),
+        "weight": {
+            "area": _("Area, km²"),
+            "population": _("Population"),
+            "village": _("Villages"),
+        }[measure],
+        **{name: labels.service(name) for name in wide.columns[3:]},
+    }
+    shown = wide.rename(columns=names)
+    digits = 1 if measure == "area" else 0
+    styled = shown.style.format(
+        {
+            names["weight"]: lambda value: formats.number(value, digits),
+            **{names[name]: formats.percent for name in wide.columns[3:]},
+        }
+    )
+    left, right = st.columns([3, 2])
+    left.dataframe(styled, hide_index=True, width="stretch", height=min(38 + 35 * len(shown), 640))
+    left.download_button(
+        _("Download all figures (CSV)"),
+        # The byte order mark makes spreadsheets read Vietnamese letters right.
+        of_level.to_csv(index=False).encode("utf-8-sig"),
+        file_name=f"coverage_{result.summary['area']}_{level}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    with right:
+        charts.show_zones(of_level, service, measure, operator)
+
+
+def _page(area: Workspace) -> None:
+    st.title(_("Overview – {area}", area=study.title(area.area)))
+    banner.show(area)
+    request = settings.show(area)
+    result = computation.show(area, request)
+    if result is None:
+        return
+    operators = [ANY_OPERATOR, *result.summary["provenance"]["operators"]]
+    if st.session_state.get("keep.operator") not in operators:
+        st.session_state["keep.operator"] = ANY_OPERATOR
+    operator = st.selectbox(
+        _("Operator"), operators, format_func=labels.operator, key="keep.operator", width=300
+    )
+    whole = _widest_zone(result)
+    figures.show_services(whole, operator)
+    st.subheader(_("Reported beside computed"))
+    reported.show(area, whole)
+    _zone_tables(result, operator)
+    provenance.show(result.summary)
+
+
+_page(study.workspace())

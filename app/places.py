@@ -1,0 +1,197 @@
+"""What is received at a place, and from where."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+import scipy.special
+import shapely
+
+from app import study
+from coverage import models
+from coverage.results import ANY_OPERATOR, CoverageResult
+from data.grid import Grid
+from data.store import Workspace
+
+
+@dataclass(frozen=True)
+class Reception:
+    """One technology at a place.
+
+    Parameters
+    ----------
+    technology
+        E.g. "4G".
+    metric
+        What the level is, e.g. RSRP.
+    level_dbm
+        Level of the best server; None without signal. [dBm]
+    threshold_dbm
+        Level that counts as covered. [dBm]
+    probability
+        Share of locations at which the threshold is reached, 0 to 1.
+    covered
+        Whether that is enough.
+    cell_id, band, operator, mast_id, mast_name
+        The best server; empty without signal.
+    distance_m
+        To its mast. [m]
+    """
+
+    technology: str
+    metric: str
+    level_dbm: float | None
+    threshold_dbm: float
+    probability: float
+    covered: bool
+    cell_id: str = ""
+    band: str = ""
+    operator: str = ""
+    mast_id: str = ""
+    mast_name: str = ""
+    distance_m: float | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place and what is received there.
+
+    Parameters
+    ----------
+    latitude_deg, longitude_deg
+        WGS 84. [deg]
+    zones
+        Names of the zones that it lies in, widest first.
+    ground_m
+        Height of the ground; None where the terrain is unknown. [m]
+    inside
+        Whether it lies on the analysis grid.
+    receptions
+        One for each technology.
+    """
+
+    latitude_deg: float
+    longitude_deg: float
+    zones: tuple[str, ...]
+    ground_m: float | None
+    inside: bool
+    receptions: tuple[Reception, ...]
+
+
+def explain(
+    area: Workspace,
+    result: CoverageResult,
+    latitude_deg: float,
+    longitude_deg: float,
+    operator: str = ANY_OPERATOR,
+) -> Place:
+    """Find out what is received at a place.
+
+    Parameters
+    ----------
+    area
+        The workspace.
+    result
+        Its coverage.
+    latitude_deg, longitude_deg
+        The place, WGS 84. [deg]
+    operator
+        Operator, or "any".
+
+    Returns
+    -------
+    Place
+        The answer.
+    """
+    grid = result.grid
+    to_grid = pyproj.Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
+    x_m, y_m = to_grid.transform(longitude_deg, latitude_deg)
+    column = math.floor((x_m - grid.x_min) / grid.resolution_m)
+    row = math.floor((grid.y_max - y_m) / grid.resolution_m)
+    inside = 0 <= row < grid.height and 0 <= column < grid.width
+    receptions = tuple(
+        _reception(area, result, item, operator, (row, column), (x_m, y_m))
+        for item in (result.summary["provenance"]["thresholds"].values() if inside else ())
+    )
+    return Place(
+        latitude_deg,
+        longitude_deg,
+        _zones_at(study.layer(area, "zones"), x_m, y_m),
+        _ground(area, x_m, y_m),
+        inside,
+        receptions,
+    )
+
+
+def _zones_at(zones: pd.DataFrame, x_m: float, y_m: float) -> tuple[str, ...]:
+    assert isinstance(zones, gpd.GeoDataFrame)  # noqa: S101 - told to the type checker
+    hits = zones.sindex.query(shapely.Point(x_m, y_m), predicate="intersects")
+    order = {"province": 0, "district": 1, "commune": 2}
+    found = zones.iloc[np.sort(hits)]
+    found = found.sort_values("level", key=lambda level: level.map(order), kind="stable")
+    return tuple(found["name"])
+
+
+def _ground(area: Workspace, x_m: float, y_m: float) -> float | None:
+    own = area.raster_info("terrain").grid
+    pixel = Grid(
+        area.area.crs,
+        x_m - own.resolution_m / 2,
+        y_m + own.resolution_m / 2,
+        own.resolution_m,
+        1,
+        1,
+    )
+    height = float(area.read_raster("terrain", pixel).values[0, 0])
+    return height if math.isfinite(height) else None
+
+
+def _reception(
+    area: Workspace,
+    result: CoverageResult,
+    threshold: dict[str, object],
+    operator: str,
+    pixel: tuple[int, int],
+    position_m: tuple[float, float],
+) -> Reception:
+    technology = str(threshold["technology"])
+    wanted = float(str(threshold["probability"]))
+    threshold_dbm = float(str(threshold["threshold_dbm"]))
+    known = {
+        "technology": technology,
+        "metric": str(threshold["metric"]),
+        "threshold_dbm": threshold_dbm,
+    }
+    level_dbm = float(study.level(result, technology, operator).values[pixel])
+    number = int(study.server(result, technology, operator).values[pixel])
+    if not math.isfinite(level_dbm) or number < 0:
+        return Reception(level_dbm=None, probability=0.0, covered=False, **known)
+    cell = study.layer(area, "cells").iloc[number]
+    model = models.get_model(result.summary["model"])
+    sigma_db = model.sigma_db(float(cell["frequency_mhz"]), result.grid.resolution_m)
+    # A model without location variability makes coverage certain on either side.
+    sigma_db = max(sigma_db, 0.01)
+    margin_db = level_dbm - threshold_dbm
+    masts = study.layer(area, "masts")
+    mast = masts[masts["mast_id"] == cell["mast_id"]].iloc[0]
+    return Reception(
+        level_dbm=level_dbm,
+        probability=float(scipy.special.ndtr(margin_db / sigma_db)),
+        covered=margin_db >= float(scipy.special.ndtri(wanted)) * sigma_db,
+        cell_id=str(cell["cell_id"]),
+        band=_text(cell["band"]),
+        operator=str(cell["operator"]),
+        mast_id=str(cell["mast_id"]),
+        mast_name=_text(mast["name"]),
+        distance_m=math.hypot(mast.geometry.x - position_m[0], mast.geometry.y - position_m[1]),
+        **known,
+    )
+
+
+def _text(value: object) -> str:
+    return "" if pd.isna(value) else str(value)

@@ -1,0 +1,175 @@
+"""The study area that the app shows: opened, or built where there is none yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import jobs
+from app.components import progress
+from app.i18n import _, language
+from coverage import run
+from coverage.results import ANY_OPERATOR, CoverageResult, finest_level
+from data import build
+from data.grid import Raster
+from data.store import Provenance, StudyAreaInfo, Workspace, default_workspace
+
+#: The area that needs no file and no network.
+EMBEDDED = "demo"
+
+
+def folder() -> Path:
+    """Return the folder of the workspace: $PHUSONG_WORKSPACE or the user's own."""
+    return default_workspace(EMBEDDED)
+
+
+def workspace() -> Workspace:
+    """Open the workspace.
+
+    Returns
+    -------
+    Workspace
+        The study area.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no workspace that can be read.
+    """
+    return Workspace.open(folder())
+
+
+def ready() -> bool:
+    """Return whether there is a study area; build the embedded one where there is not.
+
+    Returns
+    -------
+    bool
+        False while it is being built, which is shown instead of the page.
+    """
+    place = folder()
+    if Workspace.exists(place):
+        return True
+    key = ("build", str(place))
+    job = jobs.JOBS.get(key)
+    if job is None:
+        job = jobs.JOBS.start(key, _build(place), watcher=progress.session())
+    st.title("Phủ Sóng")
+    st.write(_("The illustrative study area is being built; this is done once."))
+    progress.show(key, _("Building the study area"), start=_build(place))
+    return False
+
+
+def _build(place: Path) -> jobs.Work:
+    def work(on_progress: Callable[[float], None]) -> None:
+        build.build(EMBEDDED, place, on_progress=on_progress)
+
+    return work
+
+
+def title(area: StudyAreaInfo) -> str:
+    """Return the title of an area in the language in use."""
+    return area.title_vi if language() == "vi" else area.title_en
+
+
+def illustrative_layers(provenance: dict[str, Provenance]) -> list[str]:
+    """Return the names of the generated layers and rasters."""
+    return [name for name, item in provenance.items() if item.illustrative]
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _layer(place: str, name: str, content: str) -> pd.DataFrame:
+    del content  # only part of the key
+    return Workspace.open(place).read(name)
+
+
+def layer(area: Workspace, name: str) -> pd.DataFrame:
+    """Read a layer, from memory where its content has not changed.
+
+    Parameters
+    ----------
+    area
+        The workspace.
+    name
+        Layer name.
+
+    Returns
+    -------
+    DataFrame or GeoDataFrame
+        A copy.
+    """
+    return _layer(str(area.folder), name, area.content_hash(name))
+
+
+def operators(area: Workspace) -> list[str]:
+    """Return the operators that have cells, in alphabetical order."""
+    if not area.has("cells"):
+        return []
+    return sorted(layer(area, "cells")["operator"].unique())
+
+
+def technologies(area: Workspace) -> tuple[str, ...]:
+    """Return the technologies to compute: those of the cells, or 2G to 4G where there are none."""
+    present = set(layer(area, "cells")["technology"]) if area.has("cells") else set()
+    usual = run.CoverageRequest().technologies
+    return (*usual, "5G") if "5G" in present else usual
+
+
+def finest_zones_wgs84(area: Workspace, tolerance_m: float = 30.0) -> gpd.GeoDataFrame:
+    """Return the finest zones for a web map, simplified without gaps between them.
+
+    Parameters
+    ----------
+    area
+        The workspace.
+    tolerance_m
+        How far a border may move. [m]
+
+    Returns
+    -------
+    GeoDataFrame
+        In WGS 84; the index is the row in layer `zones`.
+    """
+    zones = layer(area, "zones")
+    level = finest_level(zones)
+    rows = np.flatnonzero((zones["level"] == level).to_numpy())
+    return _finest_wgs84(str(area.folder), area.content_hash("zones"), tolerance_m, tuple(rows))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _finest_wgs84(
+    place: str, content: str, tolerance_m: float, rows: tuple[int, ...]
+) -> gpd.GeoDataFrame:
+    del content  # only part of the key
+    zones = Workspace.open(place).read("zones").reset_index(drop=True).loc[list(rows)]
+    simple = zones.copy()
+    simple.geometry = zones.geometry.simplify_coverage(tolerance_m)
+    return simple.to_crs("EPSG:4326")
+
+
+def lookup(area: Workspace, request: run.CoverageRequest) -> CoverageResult | None:
+    """Return the kept coverage of a request, or None; never computes."""
+    return run.lookup(area, request)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _band(result_folder: str, kind: str, technology: str, operator: str) -> Raster:
+    from coverage import results
+
+    kept = results.load(Path(result_folder))
+    return getattr(kept, kind)(technology, operator)
+
+
+def level(result: CoverageResult, technology: str, operator: str = ANY_OPERATOR) -> Raster:
+    """Return the best server's level, from memory if it was read before. [dBm]."""
+    return _band(str(result.folder), "level", technology, operator)
+
+
+def server(result: CoverageResult, technology: str, operator: str = ANY_OPERATOR) -> Raster:
+    """Return the best server's row in layer `cells`, from memory if it was read before."""
+    return _band(str(result.folder), "server", technology, operator)
