@@ -384,10 +384,7 @@ def _compute_into(
                 else np.zeros(tile.shape)
             )
             for (name, operator), where in _services(plan, levels, sigma_by_cell).items():
-                parts = {
-                    "area": percentages.tally_pixels(weights, where),
-                    "population": percentages.tally_pixels(weights, where, people),
-                }
+                parts = percentages.tally_pixels(weights, where, people)
                 if villages is not None:
                     parts["village"] = percentages.tally_points(zones, villages, tile, where)
                 for measure, tally in parts.items():

@@ -36,7 +36,7 @@ def test_pixels_are_split_on_a_border_by_area() -> None:
     )
     margin = np.full(GRID.shape, -1.0)
     margin[:, 2] = 1.0  # the column that the border halves
-    shares = percentages.tally_pixels(weights, service_of(margin)).shares()["share"]
+    shares = percentages.tally_pixels(weights, service_of(margin))["area"].shares()["share"]
     assert shares.to_numpy() == pytest.approx([0.5 / 2.5, 0.5 / 9.5])
 
 
@@ -50,7 +50,7 @@ def test_zones_that_tile_an_area_add_up_to_it(cuts: list[float], seed: int) -> N
     people = rng.exponential(10.0, GRID.shape)
     tally = percentages.tally_pixels(
         weights, service_of(rng.normal(size=GRID.shape), 0.8, 1.0), people
-    )
+    )["population"]
     for name in ("weight", "covered", "covered_low", "covered_high", "expected"):
         values = getattr(tally, name)
         assert values[:-1].sum() == pytest.approx(values[-1], rel=1e-5), name
@@ -69,7 +69,7 @@ def test_the_deviation_equals_that_of_simulated_correlated_fading() -> None:
     simulated = (margin.ravel()[:, None] + fading > 0.0).mean(axis=0)
 
     whole = percentages.zone_weights(zones(shapely.box(0, 0, 1200, 1200)), GRID)
-    tally = percentages.tally_pixels(whole, service_of(margin))
+    tally = percentages.tally_pixels(whole, service_of(margin))["area"]
     share = tally.shares().iloc[0]
     assert share["expected"] == pytest.approx(simulated.mean(), abs=0.002)
     deviation = np.sqrt(tally.variance[0]) / tally.weight[0]
@@ -81,7 +81,7 @@ def test_the_deviation_equals_that_of_simulated_correlated_fading() -> None:
 def test_the_model_error_moves_all_pixels_together() -> None:
     whole = percentages.zone_weights(zones(shapely.box(0, 0, 1200, 1200)), GRID)
     margin = np.linspace(-10.0, 10.0, GRID.width * GRID.height).reshape(GRID.shape)
-    share = percentages.tally_pixels(whole, service_of(margin, error=2.0)).shares().iloc[0]
+    share = percentages.tally_pixels(whole, service_of(margin, error=2.0))["area"].shares().iloc[0]
     shift = percentages.NORMAL_95 * 2.0
     assert share["model_low"] == pytest.approx(np.mean(margin - shift >= 0.0), abs=0.01)
     assert share["model_high"] == pytest.approx(np.mean(margin + shift >= 0.0), abs=0.01)
@@ -104,9 +104,10 @@ def test_a_higher_probability_asks_for_the_fade_margin_of_the_normal_distributio
 def test_no_signal_is_nought_percent_and_no_people_no_figure() -> None:
     weights = percentages.zone_weights(zones(shapely.box(0, 0, 600, 600)), GRID)
     nowhere = service_of(np.full(GRID.shape, -np.inf))
-    area = percentages.tally_pixels(weights, nowhere).shares().iloc[0]
+    tally = percentages.tally_pixels(weights, nowhere, np.zeros(GRID.shape))
+    area = tally["area"].shares().iloc[0]
     assert area[["share", "expected", "interval_high"]].tolist() == [0.0, 0.0, 0.0]
-    people = percentages.tally_pixels(weights, nowhere, np.zeros(GRID.shape)).shares().iloc[0]
+    people = tally["population"].shares().iloc[0]
     assert np.isnan(people["share"])
     assert people["weight"] == 0.0
 
@@ -136,14 +137,16 @@ def test_tiles_add_up_to_the_whole() -> None:
     rng = np.random.default_rng(1)
     margin = rng.normal(size=GRID.shape)
     area = zones(shapely.Point(600, 600).buffer(555))
-    whole = percentages.tally_pixels(percentages.zone_weights(area, GRID), service_of(margin))
+    whole = percentages.tally_pixels(percentages.zone_weights(area, GRID), service_of(margin))[
+        "area"
+    ]
     parts = None
     for column in (0, 5):
         tile = GRID.window(0, column, 12, 5 if column == 0 else 7)
         part = percentages.tally_pixels(
             percentages.zone_weights(area, tile),
             service_of(margin[:, column : column + tile.width]),
-        )
+        )["area"]
         parts = part if parts is None else parts + part
     assert parts is not None
     assert parts.covered == pytest.approx(whole.covered, rel=1e-6)
