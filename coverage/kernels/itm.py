@@ -72,6 +72,7 @@ TROPOSCATTER = 3
 FAULT_N_S_SMALL = 1
 FAULT_N_S_LARGE = 2
 FAULT_EFFECTIVE_EARTH = 3
+FAULT_STEEP = 4  # a horizon so near and low that the rounded-Earth formula has no value
 
 WARN_DISTANCE_LARGE_1 = 0x0008
 WARN_DISTANCE_LARGE_2 = 0x0010
@@ -886,6 +887,8 @@ def _store(
     out[R_LOSS] = out[R_FREE_SPACE] + _variability(
         frequency, statistics, d, math.exp(-d / 50e3), eff_tx, eff_rx, delta_h, a_ref
     )
+    if math.isnan(out[R_LOSS]):
+        out[R_FAULT] = FAULT_STEEP
 
 
 @njit(cache=True, nogil=True)

@@ -434,6 +434,16 @@ def _result(values: NDArray[np.float64], distance_m: float, caution: ItmWarning)
             model=MODEL,
             value=f"{values[kernel.R_N_S]:.1f}",
         )
+    if fault == kernel.FAULT_STEEP:
+        raise InputError(
+            "{model}: the path is too short and steep: effective antenna heights of {tx} m and "
+            "{rx} m with horizons at {near} m and {far} m have no loss in this model",
+            model=MODEL,
+            tx=f"{values[kernel.R_EFFECTIVE_TX]:.1f}",
+            rx=f"{values[kernel.R_EFFECTIVE_RX]:.1f}",
+            near=f"{values[kernel.R_HORIZON_TX]:.1f}",
+            far=f"{values[kernel.R_HORIZON_RX]:.1f}",
+        )
     if fault:
         raise OutsideModelRange(
             MODEL, "surface refractivity", float(values[kernel.R_N_S]), (150.0, 400.0)
