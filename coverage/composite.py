@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -453,25 +453,25 @@ def strongest(
 
 
 def first_of(
-    level_dbm: NDArray[np.float32], cell: NDArray[np.int32]
-) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Return the highest of several levels at each pixel, with its cell.
+    ranked: NDArray[np.float32], other: NDArray[Any]
+) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """Return the highest of several values at each pixel, and what stands beside it.
 
     Parameters
     ----------
-    level_dbm, cell
-        Shape (levels, rows, columns); no levels at all give no signal.
+    ranked, other
+        Shape (layers, rows, columns), without NaN in `ranked`.
 
     Returns
     -------
-    level_dbm, cell
-        Shape (rows, columns).
+    ranked, other
+        Shape (rows, columns); without any layer -inf and -1.
     """
-    if len(level_dbm) == 0:
-        shape = level_dbm.shape[1:]
-        return np.full(shape, -np.inf, np.float32), np.full(shape, -1, np.int32)
-    best = np.argmax(level_dbm, axis=0)[None]
+    if len(ranked) == 0:
+        shape = ranked.shape[1:]
+        return np.full(shape, -np.inf, np.float32), np.full(shape, -1, other.dtype)
+    best = np.argmax(ranked, axis=0)[None]
     return (
-        np.take_along_axis(level_dbm, best, 0)[0],
-        np.take_along_axis(cell, best, 0)[0],
+        np.take_along_axis(ranked, best, 0)[0],
+        np.take_along_axis(other, best, 0)[0],
     )

@@ -347,13 +347,11 @@ def tally_pixels(
     variance = _fading_variance(
         where.fade_margin, weight, weights.grid.resolution_m, decorrelation_distance_m
     )
-    return {
-        kind: Tally(
-            *(weights.fraction @ (weight[index] * value).ravel() for value in values),
-            weights.fraction @ variance[index].ravel(),
-        )
-        for index, kind in enumerate(kinds)
-    }
+    tallies = {}
+    for index, kind in enumerate(kinds):
+        parts = [*(weight[index] * value for value in values), variance[index]]
+        tallies[kind] = Tally(*(weights.fraction @ part.ravel() for part in parts))
+    return tallies
 
 
 def tally_points(

@@ -18,10 +18,14 @@ import pandas as pd
 import rasterio
 import rasterio.shutil
 import rasterio.windows
+from numpy.typing import NDArray
 
+from coverage import throughput
 from coverage.composite import Composite, first_of, strongest
+from coverage.quality import best_rate
 from data.errors import InputError
 from data.grid import Grid, Raster
+from data.study_area import finest_level
 
 #: Name of the union over all operators.
 ANY_OPERATOR = "any"
@@ -91,6 +95,40 @@ class CoverageResult:
         """
         return self._band(f"{name}_server.tif", operator)
 
+    def sinr(self, name: str, operator: str = ANY_OPERATOR) -> Raster:
+        """Return the ratio of signal to interference and noise.
+
+        Parameters
+        ----------
+        name
+            Technology other than 2G.
+        operator
+            An operator, or "any" (the one with the highest rate).
+
+        Returns
+        -------
+        Raster
+            NaN without signal. [dB]
+        """
+        return self._band(f"{name}_sinr.tif", operator)
+
+    def rate(self, name: str, operator: str = ANY_OPERATOR) -> Raster:
+        """Return the downlink rate of a user alone in the serving cell.
+
+        Parameters
+        ----------
+        name
+            Technology other than 2G.
+        operator
+            An operator, or "any".
+
+        Returns
+        -------
+        Raster
+            NaN without signal. [Mbit/s]
+        """
+        return self._band(f"{name}_rate.tif", operator)
+
 
 class RasterWriter:
     """The rasters of a result, written tile by tile and turned into COGs at the end."""
@@ -109,6 +147,9 @@ class RasterWriter:
         for name in self._technologies:
             self._create(name, "float32", np.nan)
             self._create(f"{name}_server", "int32", -1)
+            if name in throughput.rate_models():
+                self._create(f"{name}_sinr", "float32", np.nan)
+                self._create(f"{name}_rate", "float32", np.nan)
         return self
 
     def _create(self, name: str, dtype: str, nodata: float) -> None:
@@ -132,21 +173,36 @@ class RasterWriter:
         for band, description in enumerate(self._bands, start=1):
             self._open[name].set_band_description(band, description)
 
-    def write(self, row: int, column: int, levels: Composite) -> None:
+    def write(self, row: int, column: int, levels: Composite, cells: pd.DataFrame) -> None:
         """Write one tile."""
         window = rasterio.windows.Window(column, row, levels.grid.width, levels.grid.height)
-        shape = (0, *levels.grid.shape)
+        operators = self._bands[1:]
+        shape = (len(operators), *levels.grid.shape)
         for name in self._technologies:
-            found = [strongest(levels, name, operator) for operator in self._bands[1:]]
-            level = np.stack([item[0] for item in found]) if found else np.empty(shape, np.float32)
-            server = np.stack([item[1] for item in found]) if found else np.empty(shape, np.int32)
-            any_level, any_server = first_of(level, server)
-            level = np.concatenate([any_level[None], level])
-            level[~np.isfinite(level)] = np.nan
-            self._open[name].write(level, window=window)
-            self._open[f"{name}_server"].write(
-                np.concatenate([any_server[None], server]), window=window
-            )
+            level, server = np.empty(shape, np.float32), np.empty(shape, np.int32)
+            for index, operator in enumerate(operators):
+                level[index], server[index] = strongest(levels, name, operator)
+            self._write_with_any(window, (name, level), (f"{name}_server", server))
+            if name in throughput.rate_models():
+                sinr, rate = np.empty(shape, np.float32), np.empty(shape, np.float32)
+                for index, operator in enumerate(operators):
+                    sinr[index], rate[index] = best_rate(levels, cells, name, operator)
+                rate[np.isnan(rate)] = -np.inf
+                self._write_with_any(window, (f"{name}_rate", rate), (f"{name}_sinr", sinr))
+
+    def _write_with_any(
+        self,
+        window: rasterio.windows.Window,
+        ranked: tuple[str, NDArray[np.float32]],
+        other: tuple[str, NDArray[Any]],
+    ) -> None:
+        """Write two rasters by operator, first the operator that ranks highest at each pixel."""
+        (ranked_name, values), (other_name, others) = ranked, other
+        best, beside = first_of(values, others)
+        values = np.concatenate([best[None], values])
+        values[~np.isfinite(values)] = np.nan
+        self._open[ranked_name].write(values, window=window)
+        self._open[other_name].write(np.concatenate([beside[None], others]), window=window)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stack.close()
@@ -239,20 +295,3 @@ def write_zones(folder: Path, zones: gpd.GeoDataFrame, figures: pd.DataFrame) ->
     finest.to_file(folder / "communes.gpkg", layer="communes", driver="GPKG")
     table.to_file(folder / "communes.gpkg", layer="zones", driver="GPKG")
     finest.drop(columns="geometry").to_csv(folder / "communes.csv", index=False)
-
-
-def finest_level(zones: gpd.GeoDataFrame) -> str:
-    """Return the finest administrative level that an area has.
-
-    Parameters
-    ----------
-    zones
-        Layer `zones`.
-
-    Returns
-    -------
-    str
-        "commune", "district" or "province".
-    """
-    present = set(zones["level"])
-    return next(level for level in ("commune", "district", "province") if level in present)

@@ -30,7 +30,7 @@ from data.grid import Grid, Raster
 from data.store import Workspace
 
 #: Changes whenever the figures of the same inputs would change.
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 
 #: Masts of these states transmit.
 ON_AIR = ("existing",)
@@ -375,7 +375,7 @@ def _compute_into(
             )
             left_out.update(levels.masts_without_terrain)
             without_terrain += weights.fraction @ (~ground_known).ravel()
-            writer.write(row, column, levels)
+            writer.write(row, column, levels, cells)
             people = (
                 np.nan_to_num(
                     workspace.read_raster("population", tile, resampling="sum").values

@@ -278,7 +278,7 @@ def reference_power_offset_db(technology: str, bandwidth_mhz: float) -> float:
     """
     if technology in ("4G", "5G"):
         return float(-10.0 * np.log10(12 * resource_blocks(technology, bandwidth_mhz)))
-    share = float(str(link_budgets().at[technology, "reference_power_share"]))
+    share = float(str(link_budgets().loc[technology, "reference_power_share"]))
     return float(10.0 * np.log10(share))
 
 
