@@ -459,6 +459,8 @@ def _diffraction(
     radius = d_nlos / theta_nlos
     c_0 = ((4.0 / 3.0) * _EARTH_M / radius) ** _THIRD
     x = (1.607 - k_1 * c_0) * c_0 * c_0 * f_cbrt * (d_nlos / 1000.0) + x_terminals
+    if x <= 0.0:
+        return math.nan
     smooth = 0.05751 * x - 10.0 * math.log10(x) - gains - 20.0
     # weight between them
     roughness = delta_h * (1.0 - 0.8 * math.exp(-d / 50e3))

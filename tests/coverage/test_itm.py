@@ -4,6 +4,7 @@ import csv
 import re
 import warnings
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,9 @@ from tests.vectors import load_json, shared_path
 
 POLARIZATION = {0: "horizontal", 1: "vertical"}
 SITING = {0: "random", 1: "careful", 2: "very careful"}
+# without the compiler (line coverage runs so) the same checks on fewer points
+COMPILED = not numba.config.DISABLE_JIT
+
 HEIGHTS = {"tx_height_m": 30.0, "rx_height_m": 1.5}
 USUAL = {"frequency_mhz": 900.0, **HEIGHTS}
 
@@ -314,14 +318,14 @@ TERRAINS = {
 @pytest.mark.parametrize("name", TERRAINS)
 @pytest.mark.parametrize("spacing_m", [30.0, 27.31])
 def test_sweep_equals_path_on_adversarial_terrain(name, spacing_m):
-    for points in (5, 40, 400):
+    for points in (5, 40, 400) if COMPILED else (5, 40):
         height = TERRAINS[name](points)
         every = range(1, points) if points < 50 else range(7, points, 37)
         compare(height, spacing_m, every)
         compare(height, spacing_m, every, tx_height_m=5.0, rx_height_m=10.0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100 if COMPILED else 3, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(2, 300),
@@ -355,6 +359,7 @@ def test_sweep_equals_path_on_random_terrain(
     )
 
 
+@pytest.mark.skipif(not COMPILED, reason="long radials take minutes without the compiler")
 def test_sweep_on_a_long_radial_reaches_diffraction_and_troposcatter():
     height = hills(2001, 7, 300.0)
     compare(height, 50.0, range(50, 2001, 61), tx_height_m=60.0)
@@ -367,7 +372,7 @@ def test_sweep_on_a_long_radial_reaches_diffraction_and_troposcatter():
 
 
 def test_sweep_of_cellular_paths():
-    for path in load_json("hanam_paths.json")[::8]:
+    for path in load_json("hanam_paths.json")[:: 8 if COMPILED else 40]:
         height = np.asarray(path["profile"]["height_m"])
         last = height.size - 1
         compare(
@@ -447,7 +452,7 @@ def test_one_frequency_does_not_depend_on_the_others():
     np.testing.assert_array_equal(both[1], alone[0])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 if COMPILED else 20, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from(["normal", "ties", "zeros", "scaled"]),
