@@ -159,6 +159,8 @@ def describe(path: Path, layer: RasterLayer, area_crs: str) -> RasterInfo:
         The facts.
     """
     with _opened(path) as dataset:
+        if dataset.crs is None:
+            raise _damaged(path)
         crs = _crs_text(dataset.crs)
         transform = dataset.transform
         square = np.isclose(transform.a, -transform.e, rtol=1e-9)

@@ -1,0 +1,136 @@
+"""Small valid layers, rasters and workspaces for the tests of `data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from shapely.geometry import Point, box
+
+from data.grid import Grid, Raster
+from data.store import Provenance, StudyAreaInfo, Workspace
+
+CRS = "EPSG:32648"
+X, Y = 600_000.0, 2_260_000.0
+AREA = StudyAreaInfo("thu", "Vùng thử", "Test area", CRS, False, 100.0)
+MADE_UP = Provenance("generator", "CC0", "2026", method="generated", illustrative=True)
+REAL = Provenance("Sở Thông tin", "CC BY 4.0", "2026", "tệp.gpkg", "00", "2026-01-01T00:00:00Z")
+
+
+def zones() -> gpd.GeoDataFrame:
+    """Return a province of two communes, 10 km x 5 km."""
+    return gpd.GeoDataFrame(
+        {
+            "code": ["35", "101", "102"],
+            "name": ["Hà Nam", "Phường Lê Hồng Phong", "Xã Thi Sơn"],
+            "level": ["province", "commune", "commune"],
+            "parent_code": [None, "35", "35"],
+            "population": [3000.0, 1000.0, 2000.0],
+        },
+        geometry=[
+            box(X, Y, X + 10_000, Y + 5_000),
+            box(X, Y, X + 5_000, Y + 5_000),
+            box(X + 5_000, Y, X + 10_000, Y + 5_000),
+        ],
+        crs=CRS,
+    )
+
+
+def masts(count: int = 3) -> gpd.GeoDataFrame:
+    """Return masts in a row through the area."""
+    return gpd.GeoDataFrame(
+        {
+            "mast_id": [f"M{k}" for k in range(count)],
+            "name": [f"Cột số {k} – Đồng Văn" for k in range(count)],
+            "owner": "Viettel",
+            "mast_class": "A2b",
+            "height_m": 42.0,
+            "status": "existing",
+            "shareable": True,
+            "max_tenants": 3,
+        },
+        geometry=[Point(X + 9_000 * (k + 1) / (count + 1), Y + 2_500) for k in range(count)],
+        crs=CRS,
+    )
+
+
+def cells(count: int = 6, mast_count: int = 3) -> pd.DataFrame:
+    """Return three-sector 4G cells."""
+    k = np.arange(count)
+    return pd.DataFrame(
+        {
+            "cell_id": [f"C{i}" for i in k],
+            "mast_id": [f"M{i % mast_count}" for i in k],
+            "operator": "Viettel",
+            "technology": "4G",
+            "band": "LTE 1800",
+            "frequency_mhz": 1850.0,
+            "bandwidth_mhz": 20.0,
+            "power_dbm": 46.0,
+            "antenna_gain_dbi": 17.5,
+            "feeder_loss_db": 1.5,
+            "azimuth_deg": (k * 120.0) % 360,
+            "tilt_deg": 4.0,
+            "antenna_height_m": 36.0,
+            "pattern": None,
+            "load": 0.5,
+        }
+    )
+
+
+def villages() -> gpd.GeoDataFrame:
+    """Return one village in each commune."""
+    return gpd.GeoDataFrame(
+        {
+            "village_id": ["V1", "V2"],
+            "name": ["Thôn Đoài", "Thôn Thượng"],
+            "zone_code": ["101", "102"],
+            "population": [300.0, np.nan],
+        },
+        geometry=[Point(X + 1_000, Y + 1_000), Point(X + 8_000, Y + 4_000)],
+        crs=CRS,
+    )
+
+
+def roads() -> gpd.GeoDataFrame:
+    """Return one road."""
+    from shapely.geometry import LineString
+
+    line = LineString([(X, Y + 2_000), (X + 9_000, Y + 2_500)])
+    return gpd.GeoDataFrame(
+        {"road_id": ["R1"], "name": ["Quốc lộ 1A"], "road_class": ["trunk"], "surface": [None]},
+        geometry=[line],
+        crs=CRS,
+    )
+
+
+LAYERS = {"zones": zones, "masts": masts, "cells": cells, "villages": villages, "roads": roads}
+
+
+def grid(resolution_m: float = 100.0, margin_m: float = 0.0) -> Grid:
+    """Return a grid over the area."""
+    bounds = (X - margin_m, Y - margin_m, X + 10_000 + margin_m, Y + 5_000 + margin_m)
+    return Grid.covering(bounds, resolution_m, CRS)
+
+
+def raster(value: float = 5.0, resolution_m: float = 100.0, margin_m: float = 0.0) -> Raster:
+    """Return a raster of one value over the area."""
+    frame = grid(resolution_m, margin_m)
+    return Raster(frame, np.full(frame.shape, value, np.float32))
+
+
+def workspace(folder: Path, *, source: Provenance = REAL) -> Workspace:
+    """Return a workspace in which nothing is wrong."""
+    return Workspace.replace(
+        folder,
+        AREA,
+        {name: make() for name, make in LAYERS.items()},
+        dict.fromkeys([*LAYERS, "terrain", "clutter", "population"], source),
+        rasters={
+            "terrain": raster(5.0, 100.0, 2_000.0),
+            "clutter": raster(2.0),
+            "population": raster(3000 / 5000, 100.0),
+        },
+    )
