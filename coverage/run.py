@@ -24,13 +24,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from coverage import clutter, composite, models, percentages, results, sweep, technology
+from coverage import clutter, composite, mast, models, percentages, results, sweep, technology
 from data.errors import InputError, Message, message
 from data.grid import Grid, Raster
 from data.store import Workspace
 
 #: Changes whenever the figures of the same inputs would change.
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 
 #: Masts of these states transmit.
 ON_AIR = ("existing",)
@@ -430,7 +430,7 @@ def _tile_levels(
     workspace = plan.workspace
     wanted = [
         carrier
-        for carrier in composite.carriers(cells)
+        for carrier in mast.carriers(cells)
         if carrier.technology in plan.request.technologies and carrier.operator in plan.operators
     ]
     # A mast may stand a radius off the tile and needs the terrain all around it.

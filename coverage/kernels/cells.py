@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 #: Natural logarithm of the power ratio of one decibel.
 LN_PER_DB = math.log(10.0) / 10.0
 
+#: Kept losses are whole numbers of this step, in 16 bits. [dB]
+LOSS_STEP_DB = 0.01
+
+#: Stands for "no loss known" among them.
+NO_LOSS = 65535
+
 
 @njit(cache=True, nogil=True)
 def _look_up(table: NDArray[np.float64], angle_deg: float) -> float:
@@ -27,9 +33,22 @@ def _look_up(table: NDArray[np.float64], angle_deg: float) -> float:
 
 
 @njit(cache=True, nogil=True)
+def pack_loss(loss_db: NDArray[np.float32], out: NDArray[np.uint16]) -> None:
+    """Round losses, of any shape, to `LOSS_STEP_DB`; NaN becomes `NO_LOSS`."""
+    source, packed = loss_db.ravel(), out.ravel()
+    for index in range(source.shape[0]):
+        loss = source[index]
+        if loss >= 0.0:  # not so for NaN
+            packed[index] = min(int(loss / LOSS_STEP_DB + 0.5), NO_LOSS - 1)
+        else:
+            packed[index] = NO_LOSS if math.isnan(loss) else 0
+
+
+@njit(cache=True, nogil=True)
 def mast_levels(
-    loss_db: NDArray[np.float32],
+    packed_loss: NDArray[np.uint16],
     ground_m: NDArray[np.float64],
+    wanted: NDArray[np.bool_],
     x_first: float,
     y_first: float,
     resolution_m: float,
@@ -38,7 +57,7 @@ def mast_levels(
     receiver_height_m: float,
     north_offset_deg: float,
     loss_index: NDArray[np.int64],
-    group_index: NDArray[np.int64],
+    carrier_index: NDArray[np.int64],
     antenna_amsl_m: NDArray[np.float64],
     eirp_dbm: NDArray[np.float64],
     azimuth_deg: NDArray[np.float64],
@@ -50,86 +69,89 @@ def mast_levels(
     load: NDArray[np.float64],
     level_dbm: NDArray[np.float32],
     cell: NDArray[np.int32],
-    power_mw: NDArray[np.float32],
+    power_mw: NDArray[np.float64],
 ) -> None:
-    """Write the strongest level and the mean power of each group of the mast's cells.
+    """Write the strongest level and the mean power of each carrier of the mast.
 
-    `loss_db` is (losses, h, w); the cell arrays have one entry a cell and
+    `packed_loss` is (losses, h, w); the cell arrays have one entry a cell and
     `horizontal_db`, `vertical_db` one row a cell. `level_dbm`, `cell` and
-    `power_mw` are (groups, h, w): -inf, -1 and 0 where no cell of the group has a
-    loss. The mean power is the sum of the cells' powers times their load.
+    `power_mw` are (carriers, h, w): -inf, -1 and 0 where no cell of the carrier
+    has a loss or the pixel is not `wanted`; an empty `wanted` asks for all. The
+    mean power is the sum of the cells' powers times their load.
     """
-    groups, height, width = level_dbm.shape
+    carriers, height, width = level_dbm.shape
     cells = eirp_dbm.shape[0]
+    every = wanted.shape[0] == 0
     for row in range(height):
         dy = y_first - row * resolution_m - mast_y
         for column in range(width):
+            for carrier in range(carriers):
+                level_dbm[carrier, row, column] = -np.inf
+                cell[carrier, row, column] = -1
+                power_mw[carrier, row, column] = 0.0
+            if not (every or wanted[row, column]):
+                continue
             dx = x_first + column * resolution_m - mast_x
             distance = math.sqrt(dx * dx + dy * dy)
             bearing = math.degrees(math.atan2(dx, dy)) + north_offset_deg
             receiver = ground_m[row, column] + receiver_height_m
-            for group in range(groups):
-                level_dbm[group, row, column] = -np.inf
-                cell[group, row, column] = -1
-                power_mw[group, row, column] = 0.0
             previous_height = np.nan
             below_horizon = 0.0
             for index in range(cells):
-                loss = loss_db[loss_index[index], row, column]
-                if math.isnan(loss):
+                packed = packed_loss[loss_index[index], row, column]
+                if packed == NO_LOSS:
                     continue
                 if antenna_amsl_m[index] != previous_height:
                     previous_height = antenna_amsl_m[index]
                     below_horizon = math.degrees(math.atan2(previous_height - receiver, distance))
-                if math.isnan(azimuth_deg[index]):
-                    offset = 0.0
-                    tilt = electrical_tilt_deg[index]
-                else:
+                tilt = electrical_tilt_deg[index]
+                offset = 0.0
+                if not math.isnan(azimuth_deg[index]):
                     offset = bearing - azimuth_deg[index]
-                    tilt = electrical_tilt_deg[index] + mechanical_tilt_deg[index] * math.cos(
-                        math.radians(offset)
-                    )
+                    if mechanical_tilt_deg[index] != 0.0:
+                        tilt += mechanical_tilt_deg[index] * math.cos(math.radians(offset))
                 attenuation = min(
                     _look_up(horizontal_db[index], offset)
                     + _look_up(vertical_db[index], below_horizon - tilt),
                     max_attenuation_db[index],
                 )
-                level = np.float32(eirp_dbm[index] - attenuation - loss)
-                group = group_index[index]
-                power_mw[group, row, column] += load[index] * math.exp(level * LN_PER_DB)
-                if level > level_dbm[group, row, column]:
-                    level_dbm[group, row, column] = level
-                    cell[group, row, column] = index
+                level = np.float32(eirp_dbm[index] - attenuation - packed * LOSS_STEP_DB)
+                carrier = carrier_index[index]
+                if load[index] > 0.0:
+                    power_mw[carrier, row, column] += load[index] * math.exp(level * LN_PER_DB)
+                if level > level_dbm[carrier, row, column]:
+                    level_dbm[carrier, row, column] = level
+                    cell[carrier, row, column] = index
 
 
 @njit(cache=True, nogil=True)
 def merge_best(
     level_dbm: NDArray[np.float32],
     cell: NDArray[np.int32],
-    power_mw: NDArray[np.float32],
     row: int,
     column: int,
+    only: NDArray[np.bool_],
     best_dbm: NDArray[np.float32],
     best_cell: NDArray[np.int32],
     second_dbm: NDArray[np.float32],
     second_cell: NDArray[np.int32],
-    total_mw: NDArray[np.float32],
 ) -> None:
-    """Put one mast's levels into the best, the second best and the total power of the area.
+    """Put one mast's levels on a carrier into the best and the second best of the area.
 
-    The mast's window starts at (`row`, `column`) and may reach over the edges. A tie goes
-    to the smaller cell number, so the order of the masts does not matter.
+    The mast's window starts at (`row`, `column`) and may reach over the edges. An empty
+    `only` (otherwise of the area's shape) takes all pixels. A tie goes to the smaller
+    cell number, so the order of the masts does not matter.
     """
     height, width = best_dbm.shape
+    every = only.shape[0] == 0
     for i in range(max(0, -row), min(level_dbm.shape[0], height - row)):
         for j in range(max(0, -column), min(level_dbm.shape[1], width - column)):
-            index = cell[i, j]
-            if index < 0:
-                continue
-            level = level_dbm[i, j]
             y = row + i
             x = column + j
-            total_mw[y, x] += power_mw[i, j]
+            index = cell[i, j]
+            if index < 0 or not (every or only[y, x]):
+                continue
+            level = level_dbm[i, j]
             if level > best_dbm[y, x] or (level == best_dbm[y, x] and index < best_cell[y, x]):
                 second_dbm[y, x] = best_dbm[y, x]
                 second_cell[y, x] = best_cell[y, x]
@@ -140,3 +162,16 @@ def merge_best(
             ):
                 second_dbm[y, x] = level
                 second_cell[y, x] = index
+
+
+@njit(cache=True, nogil=True)
+def add_power(
+    power_mw: NDArray[np.float64], row: int, column: int, sign: float, total_mw: NDArray[np.float64]
+) -> None:
+    """Add one mast's power on a carrier to the area's, or take it away with `sign` -1."""
+    height, width = total_mw.shape
+    for i in range(max(0, -row), min(power_mw.shape[0], height - row)):
+        for j in range(max(0, -column), min(power_mw.shape[1], width - column)):
+            total_mw[row + i, column + j] = max(
+                total_mw[row + i, column + j] + sign * power_mw[i, j], 0.0
+            )

@@ -8,6 +8,7 @@ import pyproj
 import pytest
 
 from coverage import antenna, clutter, composite, sweep, terrain
+from coverage import mast as masts_of
 from data.demo import generator
 from data.grid import Grid, Raster
 from tests.areas import small_area
@@ -44,7 +45,7 @@ def compose(area, heights, grid, **changes):
         masts,
         cells,
         grid,
-        wanted=composite.carriers(area.cells),
+        wanted=masts_of.carriers(area.cells),
         **wanted,
     )
 
@@ -52,7 +53,7 @@ def compose(area, heights, grid, **changes):
 def test_levels_equal_a_loop_over_cells_in_plain_numpy(area, heights, grid) -> None:
     found = compose(area, heights, grid)
     cells = area.cells.reset_index(drop=True)
-    eirp = composite.reference_eirp_dbm(cells)
+    eirp = masts_of.reference_eirp_dbm(cells)
     x, y = np.meshgrid(grid.x_centres(), grid.y_centres())
     receiver = terrain.sample(area.terrain, x, y) + SETTINGS.rx_height_m
     position = area.masts.set_index("mast_id").geometry
@@ -77,9 +78,7 @@ def test_levels_equal_a_loop_over_cells_in_plain_numpy(area, heights, grid) -> N
             0
         ]
         antenna_amsl = terrain.sample(area.terrain, mast.x, mast.y) + cell["antenna_height_m"]
-        convergence = composite.north_offset_deg(np.array([mast.x]), np.array([mast.y]), grid.crs)[
-            0
-        ]
+        convergence = masts_of.north_offset_deg(np.array([mast.x]), np.array([mast.y]), grid.crs)[0]
         bearing = np.degrees(np.arctan2(x - mast.x, y - mast.y)) + convergence
         below = np.degrees(np.arctan2(antenna_amsl - receiver, np.hypot(x - mast.x, y - mast.y)))
         pattern = antenna.pattern_by_name(None, has_azimuth=pd.notna(cell["azimuth_deg"]))
@@ -96,8 +95,8 @@ def test_levels_equal_a_loop_over_cells_in_plain_numpy(area, heights, grid) -> N
     assert np.isfinite(best).mean() > 0.3
     assert np.array_equal(np.isfinite(best), np.isfinite(found.best_dbm))
     seen = np.isfinite(best)
-    assert np.abs(best[seen] - found.best_dbm[seen]).max() < 0.001
-    assert found.total_mw[seen] == pytest.approx(power[seen], rel=1e-3)
+    assert np.abs(best[seen] - found.best_dbm[seen]).max() < 0.006  # losses are kept to 0.01 dB
+    assert found.total_mw[seen] == pytest.approx(power[seen], rel=2e-3)
     assert found.second_dbm[seen].max() <= found.best_dbm[seen].max()
     assert (found.second_dbm <= found.best_dbm).all()
 
@@ -156,7 +155,7 @@ def test_grid_north_is_turned_from_true_north_as_the_geodesic_says() -> None:
     to_geographic = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     (lon_1, lat_1), (lon_2, lat_2) = (to_geographic.transform(x, y + d) for d in (0.0, 500.0))
     azimuth, _, _ = pyproj.Geod(ellps="WGS84").inv(lon_1, lat_1, lon_2, lat_2)
-    found = composite.north_offset_deg(np.array([x]), np.array([y]), crs)[0]
+    found = masts_of.north_offset_deg(np.array([x]), np.array([y]), crs)[0]
     assert found == pytest.approx(azimuth, abs=0.001)
     assert abs(found) > 0.3
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coverage import clutter, composite, quality, sweep, throughput
+from coverage import clutter, composite, mast, quality, sweep, throughput
 from data.grid import Grid
 from tests.areas import small_area
 
@@ -19,7 +19,7 @@ def network():
         area.masts,
         cells,
         grid,
-        wanted=composite.carriers(cells),
+        wanted=mast.carriers(cells),
         settings=sweep.SweepSettings(radius_m=4000.0),
     )
     return levels, cells
