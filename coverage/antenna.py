@@ -143,7 +143,7 @@ def pattern_by_name(
     Parameters
     ----------
     name
-        What the cell says; None or empty for the default.
+        What the cell says; None, NaN or empty for the default.
     has_azimuth
         Whether the cell points somewhere; an omni cell does not.
     own
@@ -160,7 +160,9 @@ def pattern_by_name(
         If the pattern is not known.
     """
     known = built_in_patterns() | (own or {})
-    wanted = name or (DEFAULT_SECTOR if has_azimuth else DEFAULT_OMNI)
+    # A missing value of a text column is NaN.
+    given = name if isinstance(name, str) else ""
+    wanted = given or (DEFAULT_SECTOR if has_azimuth else DEFAULT_OMNI)
     if wanted not in known:
         raise InputError(
             "Antenna pattern {value} is not known (expected one of {expected})",
