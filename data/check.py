@@ -286,9 +286,10 @@ def _missing_share(workspace: Workspace, name: str, part: Any) -> float:
     inside: NDArray[np.bool_] = rasterio.features.geometry_mask(
         [part.buffer(-0.75 * resolution)], grid.shape, grid.transform, invert=True
     )
-    if not inside.any():
-        return 0.0
-    return float(np.isnan(values[inside]).mean())
+    lost = np.isnan(values[inside])
+    if lost.all():
+        return 1.0 if lost.size else 0.0
+    return float(lost.sum() * resolution**2 / part.area)
 
 
 def _window_of(native: Grid, wanted: Grid) -> Grid:

@@ -76,8 +76,9 @@ class RasterInfo:
     @property
     def bounds(self) -> tuple[float, float, float, float]:
         """x_min, y_min, x_max, y_max in `crs`."""
-        left, top = self.transform * (0, 0)
-        right, bottom = self.transform * (self.width, self.height)
+        left, top = self.transform.c, self.transform.f
+        right = left + self.width * self.transform.a
+        bottom = top + self.height * self.transform.e
         return left, min(top, bottom), right, max(top, bottom)
 
 

@@ -13,6 +13,8 @@ import hashlib
 import io
 import itertools
 import re
+import shutil
+import tempfile
 import xml.etree.ElementTree as ET
 import zipfile
 import zlib
@@ -552,11 +554,8 @@ def _pyogrio_errors(name: str, what: Message) -> Iterator[None]:
 def _read_geopackage(
     source: Path | bytes, layer: schema.Layer, name: str, wanted: str | None
 ) -> pd.DataFrame:
-    # GDAL goes by the name of a file, so one with another name is given as content.
-    if isinstance(source, Path) and source.suffix.lower() != ".gpkg":
-        source = source.read_bytes()
-    with _pyogrio_errors(name, message("a GeoPackage")):
-        names = [str(row[0]) for row in pyogrio.list_layers(source)]
+    with _named_gpkg(source) as path, _pyogrio_errors(name, message("a GeoPackage")):
+        names = [str(row[0]) for row in pyogrio.list_layers(path)]
         if wanted is None:
             if layer.name in names:
                 wanted = layer.name
@@ -569,10 +568,25 @@ def _read_geopackage(
                 layers=", ".join(names) or "-",
                 layer=layer.name,
             )
-        _check_count(pyogrio.read_info(source, layer=wanted), name)
-        frame = pyogrio.read_dataframe(source, layer=wanted, fid_as_index=True)
+        _check_count(pyogrio.read_info(path, layer=wanted), name)
+        frame = pyogrio.read_dataframe(path, layer=wanted, fid_as_index=True)
     frame.index.name = "row"
     return frame
+
+
+@contextmanager
+def _named_gpkg(source: Path | bytes) -> Iterator[Path]:
+    """Give a GeoPackage the name that GDAL goes by."""
+    if isinstance(source, Path) and source.suffix.lower() == ".gpkg":
+        yield source
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "upload.gpkg"
+        if isinstance(source, Path):
+            shutil.copyfile(source, path)
+        else:
+            path.write_bytes(source)
+        yield path
 
 
 def _read_geojson(source: Path | bytes, name: str) -> pd.DataFrame:
