@@ -27,7 +27,7 @@ if str(ROOT) not in sys.path:  # run as a file
 
 from coverage import models, sweep  # noqa: E402
 from coverage.kernels import sampling  # noqa: E402
-from coverage.propagation import p1812  # noqa: E402
+from coverage.propagation import itm, p1812  # noqa: E402
 from data.grid import Grid, Raster  # noqa: E402
 
 LATITUDE = 20.5
@@ -113,10 +113,30 @@ def p1812_path_loss(
     )
 
 
+def itm_path_loss(
+    height_m: NDArray[np.float64],
+    step_m: float,
+    frequency_mhz: float,
+    settings: sweep.SweepSettings,
+    latitude_per_km: float,
+) -> float:
+    """Return the path function's loss on a radial cut at its last point."""
+    return itm.point_to_point(
+        height_m,
+        step_m,
+        frequency_mhz=frequency_mhz,
+        tx_height_m=TX_HEIGHT_M,
+        rx_height_m=settings.rx_height_m,
+        n0=settings.n0,
+        polarization=settings.polarization,  # type: ignore[arg-type]
+        time_percent=settings.time_percent,
+    ).loss_db
+
+
 #: The path function that a model's sweep is checked against. Another model is another entry.
 PATH_FUNCTIONS: dict[
     str, Callable[[NDArray[np.float64], float, float, sweep.SweepSettings, float], float]
-] = {"p1812": p1812_path_loss}
+] = {"p1812": p1812_path_loss, "itm": itm_path_loss}
 
 #: Shortest path to compare at, where the path functions state a validity. [m]
 LEAST_DISTANCE_M = 250.0

@@ -7,6 +7,7 @@ each thread and mast, and called for one block of radials after another.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,10 +16,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from coverage.kernels import itm as itm_kernel
 from coverage.kernels import p1812 as p1812_kernel
 from coverage.kernels import p1812_sweep
-from coverage.propagation import free_space, p1812
-from coverage.propagation.ranges import require_in_range
+from coverage.propagation import free_space, hata, itm, p1812, tr38901
+from coverage.propagation.ranges import ModelRangeWarning, require_in_range
 from data.errors import InputError
 
 
@@ -172,6 +174,12 @@ class Model:
     uses_terrain: bool = True
 
 
+def _location_shift_db(settings: SweepSettings) -> float:
+    """Return what the asked share of locations adds to a median."""
+    share = settings.location_percent / 100.0
+    return float(-p1812_kernel.inverse_normal(share) * settings.sigma_location_db)
+
+
 def _p1812_worker(setup: RadialSetup) -> RadialWorker:
     settings = setup.settings
     frequencies_ghz = np.ascontiguousarray(setup.frequencies_mhz, dtype=np.float64) / 1000.0
@@ -189,17 +197,11 @@ def _p1812_worker(setup: RadialSetup) -> RadialWorker:
     )
     require_in_range(p1812.MODEL, "sigma_location_db", settings.sigma_location_db, (0.0, 100.0))
     vertical = p1812.vertical_polarization(settings.polarization)
-    shift_db = (
-        -p1812_kernel.inverse_normal(settings.location_percent / 100.0) * settings.sigma_location_db
-    )
+    shift_db = _location_shift_db(settings)
     steps = np.maximum(np.arange(setup.max_points, dtype=np.float64), 1.0)
     near = 1.0 / np.sqrt(steps)
     far = near[:0:-1].copy()
     log_d = 20.0 * np.log10(steps * setup.step_km)
-    # A radial of 1000 km changes the path centre's latitude by less than 5 degrees.
-    length_km = setup.max_points * setup.step_km
-    equatorward = max(abs(setup.latitude_deg) - length_km / 200.0, 0.0)
-    bound = p1812_sweep.least_time_term(settings.time_percent, equatorward, length_km)
     work = np.empty((p1812_sweep.WORK_ROWS, setup.max_points))
     index = np.empty((p1812_sweep.INDEX_ROWS, setup.max_points), np.int32)
 
@@ -229,7 +231,6 @@ def _p1812_worker(setup: RadialSetup) -> RadialWorker:
             0.5 * latitude_per_point_deg,  # of the path's centre
             float(settings.delta_n),
             float(settings.n0),
-            bound,
             near,
             far,
             log_d,
@@ -268,6 +269,201 @@ def _free_space_worker(setup: RadialSetup) -> RadialWorker:
             out[:, k, :] = constant + spread
 
     return compute
+
+
+def _itm_worker(setup: RadialSetup) -> RadialWorker:
+    settings = setup.settings
+    prepared = itm.prepare(
+        frequencies_mhz=setup.frequencies_mhz.tolist(),
+        tx_height_m=setup.antenna_height_m,
+        rx_height_m=settings.rx_height_m,
+        climate=int(settings.option("climate", 1)),
+        n0=settings.n0,
+        polarization=settings.polarization,
+        epsilon=float(settings.option("epsilon", 15.0)),
+        sigma=float(settings.option("sigma", 0.005)),
+        mdvar=int(settings.option("mdvar", 12)),
+        time_percent=settings.time_percent,
+        location_percent=settings.location_percent,
+        situation_percent=float(settings.option("situation_percent", 50.0)),
+    )
+    if prepared.warnings:
+        # Cautions about single paths are left out: near the mast there are always some.
+        warnings.warn(
+            f"{itm.MODEL}: {itm.warning_text(prepared.warnings)}", ModelRangeWarning, stacklevel=3
+        )
+    shift_db = _location_shift_db(settings)
+
+    def compute(
+        height_m: NDArray[np.float64],
+        clutter_height_m: NDArray[np.float64],
+        zone: NDArray[np.int8],
+        first: NDArray[np.int32],
+        last: NDArray[np.int32],
+        latitude_per_point_deg: NDArray[np.float64],
+        out: NDArray[np.float32],
+    ) -> None:
+        itm_kernel.itm_block(
+            prepared.frequencies,
+            prepared.statistics,
+            height_m,
+            first,
+            last,
+            1000.0 * setup.step_km,
+            float(setup.antenna_height_m),
+            float(settings.rx_height_m),
+            float(settings.n0),
+            shift_db,
+            out,
+        )
+
+    return compute
+
+
+class _DistanceLoss(Protocol):
+    """A loss that depends on the distance alone: distance [km], frequency [MHz], `warn`."""
+
+    def __call__(
+        self, distance_km: NDArray[np.float64], frequency_mhz: float, *, warn: bool
+    ) -> NDArray[np.float64]: ...
+
+
+def _distance_worker(setup: RadialSetup, loss: _DistanceLoss) -> RadialWorker:
+    """Tabulate a loss by distance; nearer than the model's range free space bounds it below."""
+    distance = np.maximum(np.arange(setup.max_points), 0.5) * setup.step_km
+    rise_km = 0.001 * (setup.antenna_height_m - setup.settings.rx_height_m)
+    table = np.empty((len(setup.frequencies_mhz), setup.max_points))
+    for k, frequency in enumerate(setup.frequencies_mhz.tolist()):
+        # Warns of the frequency, the heights and the radius; pixels next to the mast are nearer
+        # than any of these models allows, which says nothing.
+        loss(np.maximum(distance[-1:], 1.0), frequency, warn=True)
+        floor = free_space.free_space_loss(
+            np.hypot(distance, rise_km), frequency_ghz=frequency / 1000.0
+        )
+        table[k] = np.maximum(loss(distance, frequency, warn=False), floor)
+    table += _location_shift_db(setup.settings)
+
+    def compute(
+        height_m: NDArray[np.float64],
+        clutter_height_m: NDArray[np.float64],
+        zone: NDArray[np.int8],
+        first: NDArray[np.int32],
+        last: NDArray[np.int32],
+        latitude_per_point_deg: NDArray[np.float64],
+        out: NDArray[np.float32],
+    ) -> None:
+        # A hole in the terrain hides what lies beyond, as in the models that need it.
+        hidden = np.isnan(height_m).cumsum(axis=1) > 0
+        for k in range(table.shape[0]):
+            out[:, k, :] = np.where(hidden, np.nan, table[k, : height_m.shape[1]])
+
+    return compute
+
+
+def _hata_worker(
+    model: Callable[..., NDArray[np.float64]],
+) -> Callable[[RadialSetup], RadialWorker]:
+    def worker(setup: RadialSetup) -> RadialWorker:
+        def loss(
+            distance_km: NDArray[np.float64], frequency_mhz: float, *, warn: bool
+        ) -> NDArray[np.float64]:
+            return model(
+                distance_km,
+                frequency_mhz=frequency_mhz,
+                tx_height_m=setup.antenna_height_m,
+                rx_height_m=setup.settings.rx_height_m,
+                environment=setup.settings.option("environment", "urban"),
+                warn=warn,
+            )
+
+        return _distance_worker(setup, loss)
+
+    return worker
+
+
+def _tr38901_worker(scenario: tr38901.Scenario) -> Callable[[RadialSetup], RadialWorker]:
+    def worker(setup: RadialSetup) -> RadialWorker:
+        def loss(
+            distance_km: NDArray[np.float64], frequency_mhz: float, *, warn: bool
+        ) -> NDArray[np.float64]:
+            return tr38901.path_loss(
+                1000.0 * distance_km,
+                frequency_ghz=frequency_mhz / 1000.0,
+                scenario=scenario,
+                condition=setup.settings.option("condition", "mean"),  # type: ignore[arg-type]
+                tx_height_m=setup.antenna_height_m,
+                rx_height_m=setup.settings.rx_height_m,
+                warn=warn,
+            )
+
+        return _distance_worker(setup, loss)
+
+    return worker
+
+
+def _itm_sigma_db(frequency_mhz: float, resolution_m: float) -> float:
+    # plains of 30 m terrain irregularity at 10 km
+    return float(itm.location_sigma_db(10.0, frequency_mhz=frequency_mhz, delta_h_m=30.0))
+
+
+def _hata_sigma_db(frequency_mhz: float, resolution_m: float) -> float:
+    return float(hata.shadow_fading_sigma_db(frequency_mhz))
+
+
+def _extended_hata_sigma_db(frequency_mhz: float, resolution_m: float) -> float:
+    return float(hata.extended_sigma_db(1.0))
+
+
+def _tr38901_sigma_db(scenario: tr38901.Scenario) -> Callable[[float, float], float]:
+    def sigma_db(frequency_mhz: float, resolution_m: float) -> float:
+        # both conditions together, where cells of these kinds end
+        return float(
+            tr38901.shadow_fading_sigma_db(
+                {"uma": 1000.0, "umi": 300.0, "rma": 3000.0}[scenario],
+                frequency_ghz=frequency_mhz / 1000.0,
+                scenario=scenario,
+                condition="mean",
+            )
+        )
+
+    return sigma_db
+
+
+def _hata_ranges(model: str) -> Mapping[str, tuple[float, float, str]]:
+    ranges = hata.RANGES[model]
+    return MappingProxyType(
+        {
+            "frequency_mhz": (*ranges["frequency_mhz"], "MHz"),
+            "distance_km": (*ranges["distance_km"], "km"),
+            "antenna_height_m": (*ranges["tx_height_m"], "m"),
+            "rx_height_m": (*ranges["rx_height_m"], "m"),
+        }
+    )
+
+
+def _tr38901_model(scenario: tr38901.Scenario, title: str) -> Model:
+    ranges = tr38901.RANGES[scenario]
+    low_ghz, high_ghz = ranges["frequency_ghz"]
+    near_m, far_m = ranges["distance_m"]
+    valid = {
+        "frequency_mhz": (1000.0 * low_ghz, 1000.0 * high_ghz, "MHz"),
+        "distance_km": (near_m / 1000.0, far_m / 1000.0, "km"),
+        "rx_height_m": (*ranges["rx_height_m"], "m"),
+    }
+    low_m, high_m = ranges["tx_height_m"]
+    if low_m < high_m:
+        valid["antenna_height_m"] = (low_m, high_m, "m")
+    else:
+        title = f"{title}, antenna at {low_m:g} m"
+    return Model(
+        name=f"tr38901_{scenario}",
+        title=f"3GPP TR 38.901 {title}",
+        reference="3GPP TR 38.901 V18.0.0, table 7.4.1-1",
+        valid_range=MappingProxyType(valid),
+        sigma_db=_tr38901_sigma_db(scenario),
+        worker=_tr38901_worker(scenario),
+        uses_terrain=False,
+    )
 
 
 def _p1812_sigma_db(frequency_mhz: float, resolution_m: float) -> float:
@@ -310,6 +506,52 @@ _MODELS = [
         worker=_free_space_worker,
         uses_terrain=False,
     ),
+    Model(
+        name="itm",
+        title="ITM (Longley-Rice)",
+        reference="G. A. Hufford, The ITS Irregular Terrain Model 1.2.2: the Algorithm, NTIA 1995",
+        valid_range=MappingProxyType(
+            {
+                "frequency_mhz": (*itm.RANGES["frequency_mhz"], "MHz"),
+                "distance_km": (*itm.ADVISED_RANGES["distance_km"], "km"),
+                "antenna_height_m": (*itm.RANGES["tx_height_m"], "m"),
+                "rx_height_m": (*itm.RANGES["rx_height_m"], "m"),
+                "n0": (*itm.RANGES["n0"], "N-units"),
+            }
+        ),
+        sigma_db=_itm_sigma_db,
+        worker=_itm_worker,
+    ),
+    Model(
+        name="okumura_hata",
+        title="Okumura-Hata",
+        reference="M. Hata, IEEE Trans. Vehicular Technology 29 (3), 1980",
+        valid_range=_hata_ranges(hata.OKUMURA_HATA),
+        sigma_db=_hata_sigma_db,
+        worker=_hata_worker(hata.okumura_hata),
+        uses_terrain=False,
+    ),
+    Model(
+        name="cost231_hata",
+        title="COST 231 Hata",
+        reference="COST Action 231 final report, EUR 18957, section 4.4.1",
+        valid_range=_hata_ranges(hata.COST231_HATA),
+        sigma_db=_hata_sigma_db,
+        worker=_hata_worker(hata.cost231_hata),
+        uses_terrain=False,
+    ),
+    Model(
+        name="extended_hata",
+        title="Extended Hata",
+        reference="Report ITU-R SM.2028-2, Attachment 1 to Annex 2, section 6.1",
+        valid_range=_hata_ranges(hata.EXTENDED_HATA),
+        sigma_db=_extended_hata_sigma_db,
+        worker=_hata_worker(hata.extended_hata),
+        uses_terrain=False,
+    ),
+    _tr38901_model("uma", "urban macro"),
+    _tr38901_model("umi", "urban micro"),
+    _tr38901_model("rma", "rural macro"),
 ]
 
 #: Every model by its name.

@@ -78,6 +78,7 @@ def _checked(
     tx_height_m: ArrayLike,
     rx_height_m: ArrayLike,
     environment: str,
+    warn: bool,
 ) -> tuple[NDArray[np.float64], ...]:
     """Return the parameters as arrays, after errors and one warning."""
     if environment not in ENVIRONMENTS:
@@ -94,11 +95,8 @@ def _checked(
         "rx_height_m": rx_height_m,
     }
     values = {name: required(model, name, value, LIMITS[name]) for name, value in arrays.items()}
-    advise(
-        model,
-        [(name, values[name], RANGES[model][name]) for name in arrays],
-        stacklevel=4,
-    )
+    if warn:
+        advise(model, [(name, values[name], RANGES[model][name]) for name in arrays], stacklevel=4)
     return tuple(values.values())
 
 
@@ -136,6 +134,7 @@ def okumura_hata(
     tx_height_m: ArrayLike,
     rx_height_m: ArrayLike = 1.5,
     environment: Environment = "urban",
+    warn: bool = True,
 ) -> NDArray[np.float64]:
     """Return the median basic transmission loss of Okumura and Hata.
 
@@ -151,6 +150,8 @@ def okumura_hata(
         Height of the mobile antenna above ground; 1 to 10 is valid. [m]
     environment
         One of `ENVIRONMENTS`.
+    warn
+        Whether values outside the range are told; False is for callers that have done so.
 
     Returns
     -------
@@ -180,7 +181,7 @@ def okumura_hata(
     array([126.4, 161.6])
     """
     d, f, hb, hm = _checked(
-        OKUMURA_HATA, distance_km, frequency_mhz, tx_height_m, rx_height_m, environment
+        OKUMURA_HATA, distance_km, frequency_mhz, tx_height_m, rx_height_m, environment, warn
     )
     if environment == "urban_large":
         a = np.where(
@@ -207,6 +208,7 @@ def cost231_hata(
     tx_height_m: ArrayLike,
     rx_height_m: ArrayLike = 1.5,
     environment: Environment = "urban",
+    warn: bool = True,
 ) -> NDArray[np.float64]:
     """Return the median basic transmission loss of COST 231's extension of Hata.
 
@@ -224,6 +226,8 @@ def cost231_hata(
         One of `ENVIRONMENTS`. ``"urban"`` is the medium city (C_m = 0), ``"urban_large"`` the
         metropolitan centre (C_m = 3 dB). COST 231 itself stops there: suburbs and open areas get
         Hata's corrections, as is common practice.
+    warn
+        Whether values outside the range are told; False is for callers that have done so.
 
     Returns
     -------
@@ -252,7 +256,7 @@ def cost231_hata(
     np.float64(136.2)
     """
     d, f, hb, hm = _checked(
-        COST231_HATA, distance_km, frequency_mhz, tx_height_m, rx_height_m, environment
+        COST231_HATA, distance_km, frequency_mhz, tx_height_m, rx_height_m, environment, warn
     )
     urban = (
         46.3
@@ -309,6 +313,7 @@ def extended_hata(
     tx_height_m: ArrayLike,
     rx_height_m: ArrayLike = 1.5,
     environment: Environment = "urban",
+    warn: bool = True,
 ) -> NDArray[np.float64]:
     """Return the median basic transmission loss of the extended Hata model.
 
@@ -324,6 +329,8 @@ def extended_hata(
     environment
         ``"urban"``, ``"suburban"`` or ``"open"``; the model knows one kind of city, so
         ``"urban_large"`` is the same as ``"urban"``.
+    warn
+        Whether values outside the range are told; False is for callers that have done so.
 
     Returns
     -------
@@ -354,7 +361,9 @@ def extended_hata(
     """
     high_m = np.maximum(np.asarray(tx_height_m, np.float64), np.asarray(rx_height_m, np.float64))
     low_m = np.minimum(np.asarray(tx_height_m, np.float64), np.asarray(rx_height_m, np.float64))
-    d, f, hb, hm = _checked(EXTENDED_HATA, distance_km, frequency_mhz, high_m, low_m, environment)
+    d, f, hb, hm = _checked(
+        EXTENDED_HATA, distance_km, frequency_mhz, high_m, low_m, environment, warn
+    )
 
     def slant(at_km: NDArray[np.float64]) -> NDArray[np.float64]:
         return 32.4 + 20.0 * np.log10(f) + 10.0 * np.log10(at_km**2 + ((hb - hm) / 1000.0) ** 2)

@@ -240,6 +240,7 @@ def path_loss(
     rx_height_m: ArrayLike = 1.5,
     building_height_m: float = 5.0,
     street_width_m: float = 20.0,
+    warn: bool = True,
 ) -> NDArray[np.float64]:
     """Return the median path loss of a cell.
 
@@ -261,6 +262,8 @@ def path_loss(
         Terminal height; 1.5 to 22.5 is valid (rural: 1 to 10). [m]
     building_height_m, street_width_m
         Mean building height and street width of the rural scenario; 5 to 50 is valid. [m]
+    warn
+        Whether values outside the range are told; False is for callers that have done so.
 
     Returns
     -------
@@ -292,18 +295,21 @@ def path_loss(
     path = _checked(scenario, distance_m, frequency_ghz, tx_height_m, rx_height_m)
     h = float(positive(MODEL, "building_height_m", building_height_m))
     width = float(positive(MODEL, "street_width_m", street_width_m))
-    ranges = dict(RANGES[scenario])
-    if scenario == "rma" and condition != "los":
-        ranges["distance_m"] = (10.0, RMA_NLOS_DISTANCE_M)
-    values: dict[str, ArrayLike] = {
-        "distance_m": path.d_2d,
-        "frequency_ghz": path.f_ghz,
-        "tx_height_m": path.h_bs,
-        "rx_height_m": path.h_ut,
-        "building_height_m": h,
-        "street_width_m": width,
-    }
-    advise(f"{MODEL} {scenario}", [(name, values[name], valid) for name, valid in ranges.items()])
+    if warn:
+        ranges = dict(RANGES[scenario])
+        if scenario == "rma" and condition != "los":
+            ranges["distance_m"] = (10.0, RMA_NLOS_DISTANCE_M)
+        values: dict[str, ArrayLike] = {
+            "distance_m": path.d_2d,
+            "frequency_ghz": path.f_ghz,
+            "tx_height_m": path.h_bs,
+            "rx_height_m": path.h_ut,
+            "building_height_m": h,
+            "street_width_m": width,
+        }
+        advise(
+            f"{MODEL} {scenario}", [(name, values[name], valid) for name, valid in ranges.items()]
+        )
     if condition == "los":
         return np.asarray(_los(scenario, path, h))
     blocked = _nlos(scenario, path, h, width)
