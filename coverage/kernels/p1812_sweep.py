@@ -40,6 +40,8 @@ _LOG10_2 = 0.30102999566398120
 _LOG2_10 = 3.3219280948873623
 _LOG2_E = 1.4426950408889634
 _LN_2 = 0.6931471805599453
+_BLOCK = 32
+_BLOCK_F = 32.0
 _BIG = np.int64(0x7FEFFFFFFFFFFFFF)
 _SQRT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
 
@@ -155,6 +157,42 @@ def _least_clearance(y: Array, near: Array, far: Array, chord: float, slope: flo
     return np.int64(least).view(np.float64)
 
 
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _block_bounds(
+    count: int,
+    n: int,
+    hts: float,
+    slope: float,
+    top: Array,
+    tilt: Array,
+    out: Array,
+) -> None:
+    """Write, for every whole block, what the square of its least clearance is at least.
+
+    The points of block b lie below the line that starts at `top` and rises by
+    `tilt` a step; the Fresnel radius in it is below that of the product of
+    its largest distances to both ends.
+    """
+    for b in range(count):
+        start = b * _BLOCK_F + 1.0
+        first = hts + slope * start - top[b]
+        last = first + (slope - tilt[b]) * (_BLOCK_F - 1.0)
+        c = max(min(first, last), 0.0)
+        out[b] = c * c / ((start + _BLOCK_F - 1.0) * (n - start))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _close_block(y: Array, b: int, top: Array, tilt: Array) -> None:
+    """Fit the line above block b."""
+    start = b * _BLOCK + 1
+    slope = (y[start + _BLOCK - 1] - y[start]) / (_BLOCK - 1)
+    highest = y[start]
+    for i in range(_BLOCK):
+        highest = max(highest, y[start + i] - slope * i)
+    top[b] = highest
+    tilt[b] = slope
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _clearance_index(
     y: Array, near: Array, far: Array, n: int, hts: float, yr: float, offset: int
@@ -238,9 +276,13 @@ def _horizons(
     near: Array,
     far: Array,
     want_nu: bool,
+    clear_enough: float,
     hx: Array,
     hy: Array,
     hm: Array,
+    block_top: Array,
+    block_tilt: Array,
+    block_bound: Array,
     slope_t: Array,
     slope_r: Array,
     index_t: NDArray[np.int32],
@@ -250,11 +292,14 @@ def _horizons(
     """Write the steepest slopes from both ends of every path, per step.
 
     For a path in line of sight `index_r` is 0 and, if wanted, `clearance` the
-    least clearance; otherwise `clearance` is -1.
+    least clearance; otherwise `clearance` is -1. Clearances from
+    `clear_enough` over the root of the number of steps cost nothing at any
+    frequency: larger ones are not told apart.
     """
     best = -math.inf
     best_i = 1
     top = -1
+    blocks = 0
     offset = far.size
     for n in range(2, last + 1):
         i = n - 1
@@ -263,6 +308,9 @@ def _horizons(
             best = s
             best_i = i
         top = _push(hx, hy, hm, top, float(i), y[i])
+        if want_nu and i % _BLOCK == 0:
+            _close_block(y, blocks, block_top, block_tilt)
+            blocks += 1
         if n < first:
             continue
         slope_t[n] = best
@@ -273,9 +321,37 @@ def _horizons(
             slope_r[n] = -chord
             clearance[n] = 0.0
             if want_nu:
-                clearance[n] = _least_clearance(
-                    y[1:n], near[1:n], far[offset - n + 1 : offset], hts + chord, chord
-                )
+                least = clear_enough / math.sqrt(n)
+                start = blocks * _BLOCK + 1
+                shift = offset - n
+                if start < n:
+                    least = min(
+                        least,
+                        _least_clearance(
+                            y[start:n],
+                            near[start:n],
+                            far[shift + start : offset],
+                            hts + chord * start,
+                            chord,
+                        ),
+                    )
+                _block_bounds(blocks, n, hts, chord, block_top, block_tilt, block_bound)
+                # From the receiver inwards: its surroundings hold the minimum most often.
+                for b in range(blocks - 1, -1, -1):
+                    if block_bound[b] < least * least:
+                        start = b * _BLOCK + 1
+                        stop = start + _BLOCK
+                        least = min(
+                            least,
+                            _least_clearance(
+                                y[start:stop],
+                                near[start:stop],
+                                far[shift + start : shift + stop],
+                                hts + chord * start,
+                                chord,
+                            ),
+                        )
+                clearance[n] = least
         else:
             k = _tangent(hx, hy, hm, top, float(n), yr[n])
             index_r[n] = np.int32(hx[k])
@@ -363,76 +439,108 @@ def _edge_numbers(
         nu[n] = blocked if clearance[n] < 0.0 else clear
 
 
+@njit(inline="always")
+def _newton(q, m, c):  # type: ignore[no-untyped-def]
+    return q - (m * q * q * q - (m + 1.0) * q + c) / (3.0 * m * q * q - (m + 1.0))
+
+
 @njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
-def _smooth_geometry(
+def _reflection_point(
+    first: int, last: int, step: float, ap: float, hted: Array, hred: Array, place: Array
+) -> None:
+    """Write the distance of the reflection point on the smooth Earth, section 4.3.2.
+
+    The cubic m q^3 - (m + 1) q + c = 0 by Newton's method from its near side.
+    """
+    bend = 500.0 / ap
+    for n in range(first, last + 1):
+        d = n * step
+        total = hted[n] + hred[n]
+        c = (hted[n] - hred[n]) / total
+        m = 0.5 * bend * d * d / total
+        q = _newton(_newton(_newton(c / (m + 1.0), m, c), m, c), m, c)
+        q = _newton(_newton(_newton(_newton(q, m, c), m, c), m, c), m, c)
+        place[n] = 0.5 * d * (1.0 + q)
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _smooth_numbers(
     first: int,
     last: int,
     step: float,
     ap: float,
     hted: Array,
     hred: Array,
+    place: Array,
     nu: Array,
-    ratio: Array,
-    a3: Array,
-    log_a3: Array,
 ) -> None:
-    """Write what the spherical Earth and the profile of zero height need.
+    """Write nu times the square root of the wavelength for the profile of zero height.
 
-    `nu` is that of the zero profile times the square root of the wavelength,
-    `ratio` times 1/sqrt(wavelength) is hse/hreq (0 beyond the horizon), `a3`
-    the effective radius of the first-term calculation to the power -1/3 and
-    `log_a3` its decimal logarithm.
+    The best of its points is beside the exact place of the continuous curve.
     """
     bend = 500.0 / ap
-    log_ap3 = -_log2(ap) / 3.0
+    scale = 1.0 / (math.sqrt(bend) * step)
     for n in range(first, last + 1):
         a = hted[n]
         b = hred[n]
         d = n * step
-        root_a = math.sqrt(a)
-        root_b = math.sqrt(b)
-        roots = root_a + root_b
         chord = (b - a) / d
-        # Steepest slopes: the best of the profile points beside the exact place.
-        place_1 = min(max(math.floor(root_a / math.sqrt(bend) / step), 1.0), n - 1.0)
-        place_2 = min(place_1 + 1.0, n - 1.0)
-        x1 = place_1 * step
-        x2 = place_2 * step
+        before = min(max(math.floor(math.sqrt(a) * scale) * 1.0, 1.0), n - 1.0)
+        x1 = before * step
+        x2 = min(before + 1.0, n - 1.0) * step
         stim = bend * d - min(bend * x1 + a / x1, bend * x2 + a / x2)
-        place_1 = min(max(math.floor(root_b / math.sqrt(bend) / step), 1.0), n - 1.0)
-        place_2 = min(place_1 + 1.0, n - 1.0)
-        x1 = place_1 * step
-        x2 = place_2 * step
+        before = min(max(math.floor(math.sqrt(b) * scale) * 1.0, 1.0), n - 1.0)
+        x1 = before * step
+        x2 = min(before + 1.0, n - 1.0) * step
         srim = bend * d - min(bend * x1 + b / x1, bend * x2 + b / x2)
-        # Reflection point: m q^3 - (m + 1) q + c = 0 by Newton's method from the near side.
-        c = (a - b) / (a + b)
-        m = 0.5 * bend * d * d / (a + b)
-        q = c / (m + 1.0)
-        for _ in range(7):
-            q -= (m * q * q * q - (m + 1.0) * q + c) / (3.0 * m * q * q - (m + 1.0))
-        place = 0.5 * d * (1.0 + q)
-        place_1 = min(max(math.floor(place / step), 1.0), n - 1.0)
-        place_2 = min(place_1 + 1.0, n - 1.0)
-        x1 = place_1 * step
-        x2 = place_2 * step
-        c1 = (bend * x1 * (d - x1) - a - chord * x1) / math.sqrt(x1 * (d - x1))
-        c2 = (bend * x2 * (d - x2) - a - chord * x2) / math.sqrt(x2 * (d - x2))
+        before = min(max(math.floor(place[n] / step) * 1.0, 1.0), n - 1.0)
+        x1 = before * step
+        x2 = min(before + 1.0, n - 1.0) * step
+        w1 = x1 * (d - x1)
+        w2 = x2 * (d - x2)
+        c1 = (bend * w1 - a - chord * x1) / math.sqrt(w1)
+        c2 = (bend * w2 - a - chord * x2) / math.sqrt(w2)
         clear = max(c1, c2) * math.sqrt(0.002 * d)
         total = max(stim + srim, 1e-12)
         point = min(max((b - a + srim * d) / total, 1e-9 * d), (1.0 - 1e-9) * d)
         blocked = (stim - chord) * math.sqrt(0.002 * d * point / (d - point))
         nu[n] = clear if stim < chord else blocked
 
-        horizon = math.sqrt(0.002 * ap) * roots
-        rest = d - place
-        hse = ((a - bend * place * place) * rest + (b - bend * rest * rest) * place) / d
-        inside = hse / (17.456 * math.sqrt(max(place * rest / d, 1e-12)))
-        log_aem3 = -_log2(500.0 * d * d / (roots * roots)) / 3.0
-        beyond = d >= horizon
-        ratio[n] = 0.0 if beyond else inside
-        log2_a3 = log_ap3 if beyond else log_aem3
-        a3[n] = _exp2(log2_a3)
-        log_a3[n] = _LOG10_2 * log2_a3
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _smooth_clearance(
+    first: int,
+    last: int,
+    step: float,
+    ap: float,
+    hted: Array,
+    hred: Array,
+    place: Array,
+    ratio: Array,
+) -> None:
+    """Write hse/hreq times the square root of the wavelength; 0 beyond the horizon."""
+    bend = 500.0 / ap
+    for n in range(first, last + 1):
+        d = n * step
+        horizon = math.sqrt(0.002 * ap) * (math.sqrt(hted[n]) + math.sqrt(hred[n]))
+        near = place[n]
+        rest = d - near
+        hse = ((hted[n] - bend * near * near) * rest + (hred[n] - bend * rest * rest) * near) / d
+        inside = hse / (17.456 * math.sqrt(max(near * rest / d, 1e-12)))
+        ratio[n] = 0.0 if d >= horizon else inside
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _log_radius(
+    first: int, last: int, step: float, ap: float, hted: Array, hred: Array, log_a3: Array
+) -> None:
+    """Write the base 2 logarithm of the first term's radius to the power -1/3."""
+    log_ap = _log2(ap)
+    for n in range(first, last + 1):
+        d = n * step
+        roots = math.sqrt(hted[n]) + math.sqrt(hred[n])
+        aem = _log2(500.0 * d * d / (roots * roots))
+        log_a3[n] = (log_ap if d >= math.sqrt(0.002 * ap) * roots else aem) * (-1.0 / 3.0)
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
@@ -446,7 +554,6 @@ def _first_terms(
     vertical: bool,
     hted: Array,
     hred: Array,
-    a3: Array,
     log_a3: Array,
     out: Array,
 ) -> None:
@@ -459,17 +566,18 @@ def _first_terms(
     xf = 21.88 * f ** (1.0 / 3.0) * step
     yf = 0.9575 * f ** (2.0 / 3.0)
     for n in range(first, last + 1):
-        k = kf * a3[n]
+        a3 = _exp2(log_a3[n])
+        k = kf * a3
         k2 = k * k
         k4 = k2 * k2
         beta = (1.0 + 1.6 * k2 + 0.67 * k4) / (1.0 + 4.5 * k2 + 1.53 * k4)
-        x = xf * beta * a3[n] * a3[n] * n
+        x = xf * beta * a3 * a3 * n
         log2_x = _log2(x)
         far = 11.0 + 10.0 * _LOG10_2 * log2_x - 17.6 * x
         near = -20.0 * _LOG10_2 * log2_x - 5.6488 * _exp2(1.425 * log2_x)
         fx = far if x >= 1.6 else near
-        floor = floor_f + 20.0 * log_a3[n]
-        bf = beta * beta * yf * a3[n]
+        floor = floor_f + 20.0 * _LOG10_2 * log_a3[n]
+        bf = beta * beta * yf * a3
         b = bf * hted[n]
         high = b > 2.0
         r = max(b - 1.1, 1e-9)
@@ -505,44 +613,223 @@ def _delta_bullington(
         out[n] = actual + max(sphere - smooth, 0.0)
 
 
+# From here to `_combine` a function writes one array: the compiler gives up
+# vectorising when it must prove more arrays distinct.
+
+
 @njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
-def _common(
+def _slant(
+    first: int, last: int, step: float, hts: float, hrg: float, h: Array, slant: Array
+) -> None:
+    """Write 20 log10 of the distance between the antennas."""
+    for n in range(first, last + 1):
+        d = step * n
+        rise = 0.001 * (h[n] + hrg - hts)
+        slant[n] = 10.0 * _log10(d * d + rise * rise)
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _angles(first: int, last: int, per_step: float, bend: float, slope: Array, out: Array) -> None:
+    """Write the elevation angles of slopes per step of a profile flattened about the mast."""
+    for n in range(first, last + 1):
+        out[n] = 1000.0 * _atan(slope[n] * per_step - bend * n)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _horizon_distances(
+    first: int,
+    last: int,
+    hts: float,
+    yr: Array,
+    slope_t: Array,
+    index_t: NDArray[np.int32],
+    index_r: NDArray[np.int32],
+    step: float,
+    dlt: Array,
+    dlr: Array,
+) -> None:
+    """Write the horizon distances of every path and put the chord's slope where it is clear.
+
+    The place of the horizon on a clear path is looked up only where it
+    matters; the whole path stands for `dlt` meanwhile, for their sum is right.
+    """
+    for n in range(first, last + 1):
+        if index_r[n] == 0:
+            slope_t[n] = (yr[n] - hts) / n
+            dlt[n] = step * n
+            dlr[n] = 0.0
+        else:
+            dlt[n] = step * index_t[n]
+            dlr[n] = step * (n - index_r[n])
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _total_angle(
+    first: int, last: int, step: float, ae: float, theta_t: Array, theta_r: Array, theta: Array
+) -> None:
+    """Write the path's angular distance theta."""
+    for n in range(first, last + 1):
+        theta[n] = 1000.0 / ae * step * n + theta_t[n] + theta_r[n]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _scatter_base(first: int, last: int, theta: Array, log_d: Array, out: Array) -> None:
+    """Write the frequency-free part of the troposcatter loss."""
+    for n in range(first, last + 1):
+        out[n] = log_d[n] + 0.573 * theta[n]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _angle_share(first: int, last: int, theta: Array, out: Array) -> None:
+    """Write Fj, eq. 57: 1 - (1 + tanh z)/2 = 1/(1 + exp 2z)."""
+    for n in range(first, last + 1):
+        out[n] = 1.0 / (1.0 + _exp2(4.8 * _LOG2_E / 0.3 * (theta[n] - 0.3)))
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _with_focusing(
+    first: int, last: int, log_p: float, dlt: Array, dlr: Array, slant: Array, out: Array
+) -> None:
+    """Write Lb0p less its frequency term."""
+    for n in range(first, last + 1):
+        out[n] = slant[n] + 2.6 * log_p * (1.0 - _exp2(-0.1 * _LOG2_E * (dlt[n] + dlr[n])))
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _with_focusing_beta(
+    first: int,
+    last: int,
+    p: float,
+    dlt: Array,
+    dlr: Array,
+    slant: Array,
+    b0: Array,
+    out: Array,
+) -> None:
+    """Write Lb0beta less its frequency term; Lb0p where p is below beta_0."""
+    for n in range(first, last + 1):
+        focusing = 2.6 * (1.0 - _exp2(-0.1 * _LOG2_E * (dlt[n] + dlr[n])))
+        out[n] = slant[n] + focusing * _log10(min(b0[n], p) * 0.02)
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _highest_beta(
     first: int,
     last: int,
     step: float,
     ae: float,
     hts: float,
-    h: Array,
     hrg: float,
-    yr: Array,
-    slope_t: Array,
-    slope_r: Array,
-    index_t: NDArray[np.int32],
-    index_r: NDArray[np.int32],
-    slant: Array,
-    theta_t: Array,
-    theta_r: Array,
-    theta: Array,
-    horizon: Array,
-    log_horizon: Array,
+    h: Array,
+    hst: Array,
+    hsr: Array,
+    dlm: Array,
+    b0: Array,
+    out: Array,
 ) -> None:
-    """Write angles, horizon distances and the slant path of every path, frequency-free."""
-    per_step = 1.0 / (1000.0 * step)
+    """Write beta_0 mu_2, which beta does not exceed, section 4.5."""
     for n in range(first, last + 1):
         d = step * n
-        rise = 0.001 * (h[n] + hrg - hts)
-        slant[n] = 10.0 * _log10(d * d + rise * rise)
-        clear = index_r[n] == 0
-        chord = (yr[n] - hts) / n
-        st = chord if clear else slope_t[n]
-        tt = 1000.0 * _atan(st * per_step)
-        tr = 1000.0 * _atan(slope_r[n] * per_step - d / ae)
-        theta_t[n] = tt
-        theta_r[n] = tr
-        theta[n] = 1000.0 * d / ae + tt + tr
-        sum_dl = d if clear else step * (index_t[n] + n - index_r[n])
-        horizon[n] = sum_dl
-        log_horizon[n] = 20.0 * _log10(sum_dl)
+        tau = 1.0 - _exp2(-4.12e-4 * _LOG2_E * _exp2(2.41 * _log2(max(dlm[n], 1e-9))))
+        alpha = max(-0.6 - 3.5e-9 * _exp2(3.1 * _log2(d)) * tau, -3.4)
+        hte = hts - min(hst[n], h[0])
+        hre = h[n] + hrg - min(hsr[n], h[n])
+        roots = math.sqrt(hte) + math.sqrt(hre)
+        log_mu = min(alpha * _log2(500.0 / ae * d * d / (roots * roots)), 0.0)
+        out[n] = max(b0[n] * _exp2(log_mu), 1e-30)
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _duct_base(
+    first: int,
+    last: int,
+    step: float,
+    p: float,
+    beta: Array,
+    dlt: Array,
+    dlr: Array,
+    out: Array,
+) -> None:
+    """Write a lower bound of the frequency-free part of the ducting loss.
+
+    A(p) falls with beta, so that the highest beta bounds it from below.
+    """
+    log_p = math.log10(p)
+    for n in range(first, last + 1):
+        d = step * n
+        b = _log10(beta[n])
+        spread = (9.51 - 4.8 * b + 0.198 * b * b) * 1e-6 * _exp2(1.13 * _log2(d))
+        gamma = 1.076 * _exp2(-1.012 * _log2(2.0058 - b) - _LOG2_E * spread)
+        rest = log_p - b
+        time = -12.0 + (1.2 + 3.7e-3 * d) * rest + 12.0 * _exp2(_LOG2_10 * rest * gamma)
+        out[n] = 102.4 + 20.0 * _log10(dlt[n] + dlr[n]) + time
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _duct_angle(
+    first: int,
+    last: int,
+    step: float,
+    ae: float,
+    theta_t: Array,
+    theta_r: Array,
+    dlt: Array,
+    dlr: Array,
+    out: Array,
+) -> None:
+    """Write a lower bound of theta' (eq. 49): exact beyond the horizon."""
+    for n in range(first, last + 1):
+        clear = dlr[n] == 0.0
+        limit_t = 0.0 if clear else 0.1 * dlt[n]
+        limit_r = 0.0 if clear else 0.1 * dlr[n]
+        out[n] = 1000.0 / ae * step * n + min(theta_t[n], limit_t) + min(theta_r[n], limit_r)
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _excess(first: int, last: int, theta: Array, dl: Array, dlr: Array, out: Array) -> None:
+    """Write theta'' of one end (eq. 46); 0 on a clear path, whose horizon is not known here."""
+    for n in range(first, last + 1):
+        value = max(theta[n] - 0.1 * dl[n], 0.0)
+        out[n] = 0.0 if dlr[n] == 0.0 else value
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _shielding(
+    first: int,
+    last: int,
+    f: float,
+    excess_t: Array,
+    excess_r: Array,
+    dlt: Array,
+    dlr: Array,
+    out: Array,
+) -> None:
+    """Write the site-shielding losses of both ends (eq. 45)."""
+    cube = 0.264 * f ** (1.0 / 3.0)
+    for n in range(first, last + 1):
+        t = 1.0 + 0.361 * excess_t[n] * math.sqrt(f * dlt[n])
+        r = 1.0 + 0.361 * excess_r[n] * math.sqrt(f * dlr[n])
+        out[n] = 20.0 * _log10(t * r) + cube * (excess_t[n] + excess_r[n])
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _duct_margin(
+    first: int,
+    last: int,
+    f: float,
+    ae: float,
+    base: Array,
+    angle: Array,
+    shield: Array,
+    lb0p: Array,
+    ldp: Array,
+    out: Array,
+) -> None:
+    """Write by how much the diffraction loss exceeds the least ducting loss."""
+    alf = 45.375 - 137.0 * f + 92.5 * f * f if f < 0.5 else 0.0
+    per_angle = 5e-5 * ae * f ** (1.0 / 3.0)
+    for n in range(first, last + 1):
+        out[n] = 92.4 + lb0p[n] + ldp[n] - (base[n] + alf + per_angle * angle[n] + shield[n])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -590,22 +877,16 @@ def _zones(
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
-def _climate(
+def _beta_0(
     first: int,
     last: int,
     phi_0: float,
     phi_per_step: float,
-    p: float,
     dtm: Array,
     dlm: Array,
     b0: Array,
-    fi: Array,
 ) -> None:
-    """Write beta_0 and the interpolation factor Fi of every path.
-
-    The latitude of a path's centre goes linearly along the radial.
-    """
-    numerator = path.inverse_normal(p / 100.0)
+    """Write beta_0 of every path; the latitude of its centre goes linearly along the radial."""
     for n in range(first, last + 1):
         phi = abs(phi_0 + phi_per_step * n)
         tau = 1.0 - _exp2(-4.12e-4 * _LOG2_E * _exp2(2.41 * _log2(max(dlm[n], 1e-9))))
@@ -615,13 +896,18 @@ def _climate(
         log_mu = min(log_mu, 0.0)
         low = _exp2(_LOG2_10 * (1.67 - 0.015 * phi) + (0.065 + 0.0176 * phi) * log_mu)
         high = 4.17 * _exp2(1.3 * log_mu)
-        b = low if phi <= 70.0 else high
-        b0[n] = b
-        t = math.sqrt(-2.0 * _LN_2 * _log2(0.01 * b))
+        b0[n] = low if phi <= 70.0 else high
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _time_share(first: int, last: int, p: float, numerator: float, b0: Array, fi: Array) -> None:
+    """Write the interpolation factor Fi, section 4.3.5; `numerator` is I(p/100)."""
+    for n in range(first, last + 1):
+        t = math.sqrt(-2.0 * _LN_2 * _log2(0.01 * b0[n]))
         top = (0.010328 * t + 0.802853) * t + 2.515516698
         bottom = ((0.001308 * t + 0.189269) * t + 1.432788) * t + 1.0
         share = numerator / (t - top / bottom)
-        fi[n] = share if p > b else 1.0
+        fi[n] = share if p > b0[n] else 1.0
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
@@ -632,101 +918,70 @@ def _mix(first: int, last: int, share: Array, sea: Array, out: Array) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _without_ducting(
+    first: int,
+    last: int,
+    lb0p: Array,
+    lb0b: Array,
+    slant: Array,
+    ld50: Array,
+    ldp: Array,
+    omega: Array,
+    fi: Array,
+    fj: Array,
+    out: Array,
+) -> None:
+    """Write Lbam, section 4.6, where Lbda is Lbd; all but the diffraction less 92.4 + 20 log f."""
+    for n in range(first, last + 1):
+        lbd50 = slant[n] + ld50[n]
+        lbd = lb0p[n] + ldp[n]
+        least = lbd50 + (lb0b[n] + (1.0 - omega[n]) * ldp[n] - lbd50) * fi[n]
+        out[n] = lbd + (least - lbd) * fj[n]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
 def _combine(
     first: int,
     last: int,
-    step: float,
-    ae: float,
     f: float,
     p: float,
     n0: float,
-    slant: Array,
-    theta: Array,
-    theta_t: Array,
-    theta_r: Array,
-    horizon: Array,
-    log_horizon: Array,
-    log_d: Array,
-    omega: Array,
-    b0: Array,
-    fi: Array,
-    ld50: Array,
-    ldp: Array,
-    least_time_term: float,
+    lbam: Array,
+    scatter: Array,
+    lb0p: Array,
     shift: Array,
     out: Array,
-    todo: NDArray[np.int8],
 ) -> None:
-    """Write the loss as if ducting did not matter; mark in `todo` where it might."""
+    """Write the loss as if ducting did not matter."""
     log_f = math.log10(f)
-    cube = f ** (1.0 / 3.0)
-    alf = 45.375 - 137.0 * f + 92.5 * f * f if f < 0.5 else 0.0
     lf = 25.0 * log_f - 2.5 * math.log10(0.5 * f) ** 2
-    scatter = 190.1 + lf - 0.15 * n0 - 10.125 * math.log10(50.0 / p) ** 0.7
+    lbs_f = 190.1 + lf - 0.15 * n0 - 10.125 * math.log10(50.0 / p) ** 0.7
     free = 92.4 + 20.0 * log_f
-    duct = 102.45 + 20.0 * log_f + alf + least_time_term
-    log_p = math.log10(p / 50.0)
-    median = p >= 50.0
     for n in range(first, last + 1):
-        d = step * n
-        lbfs = free + slant[n]
-        focusing = 2.6 * (1.0 - _exp2(-0.14426950408889634 * horizon[n]))
-        lb0p = lbfs if median else lbfs + focusing * log_p
-        lbd = lb0p + ldp[n]
-        angle = 1000.0 * d / ae + min(theta_t[n], 0.0) + min(theta_r[n], 0.0)
-        bound = duct + log_horizon[n] + 5e-5 * ae * cube * angle
-        todo[n] = 1 if lbd > bound else 0
-        # tanh by one power of 2
-        e = _exp2(6.924936196702903 / 0.3 * (theta[n] - 0.3))
-        fj = 1.0 / (1.0 + e)
-        lb0b = lbfs + focusing * _log10(b0[n] / 50.0)
-        land = (1.0 - omega[n]) * ldp[n]
-        lbd50 = lbfs + ld50[n]
-        high = lbd50 + (lb0b + land - lbd50) * fi[n]
-        lowest = lb0p + land if p < b0[n] else high
-        lbam = lbd + (lowest - lbd) * fj
-        lbs = scatter + log_d[n] + 0.573 * theta[n]
-        low = min(lbs, lbam)
-        gap = max(lbs, lbam) - low
-        total = low - 5.0 * _log10(1.0 + _exp2(-0.6643856189774724 * gap))
-        out[n] = max(total + shift[n], lb0p)
+        lb = free + lbam[n]
+        lbs = lbs_f + scatter[n]
+        low = min(lbs, lb)
+        gap = max(lbs, lb) - low
+        total = low - 5.0 * _log10(1.0 + _exp2(-0.2 * _LOG2_10 * gap))
+        out[n] = max(total + shift[n], free + lb0p[n])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _top_above_surface(h: Array, first: int, start: float, slope: float) -> float:
-    """Return hm, the terrain roughness parameter, over the given points."""
-    highest = -math.inf
-    for i in range(h.size):
-        highest = max(highest, h[i] - (start + slope * (first + i)))
-    return highest
+@njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+def _top_above_surface(h: Array, start: float, slope: float) -> float:
+    """Return hm, the terrain roughness parameter, or 0 if it is negative.
 
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def least_time_term(p: float, phi: float, d_max: float) -> float:
-    """Return a lower bound of A(p) (eq. 50) over every path up to a length.
-
-    `phi` is the latitude nearest to the equator: beta_0 is largest there, and over the sea.
+    Positive doubles sort like the integers with the same bits.
     """
-    b0 = 10.0 ** (1.67 - 0.015 * min(abs(phi), 70.0)) * 1.000001
-    least = math.inf
-    for i in range(3):
-        d = 0.5 * i * d_max
-        for k in range(241):
-            log_beta = math.log10(b0) - 0.1 * k
-            gamma = (
-                1.076
-                / (2.0058 - log_beta) ** 1.012
-                * math.exp(-(9.51 - 4.8 * log_beta + 0.198 * log_beta**2) * 1e-6 * d**1.13)
-            )
-            rest = math.log10(p) - log_beta
-            value = -12.0 + (1.2 + 3.7e-3 * d) * rest + 12.0 * 10.0 ** (rest * gamma)
-            least = min(least, value)
-    return least - 1.0
+    highest = np.int64(0)
+    for i in range(h.size):
+        value = max(h[i] - (start + slope * i), 0.0)
+        highest = max(highest, np.float64(value).view(np.int64))
+    return np.int64(highest).view(np.float64)
 
 
 #: Rows of the work arrays that `radial_loss` needs.
-WORK_ROWS = 41
-INDEX_ROWS = 6
+WORK_ROWS = 55
+INDEX_ROWS = 5
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -746,7 +1001,6 @@ def radial_loss(
     phi_per_step: float,
     delta_n: float,
     n0: float,
-    time_term_bound: float,
     near: Array,
     far: Array,
     log_d: Array,
@@ -804,38 +1058,55 @@ def radial_loss(
     nu = work[12]
     nu_smooth = work[13]
     ratio = work[14]
-    a3 = work[15]
-    log_a3 = work[16]
-    nu_b = work[17]
-    nu_smooth_b = work[18]
-    ratio_b = work[19]
-    a3_b = work[20]
-    log_a3_b = work[21]
-    slant = work[22]
-    theta_t = work[23]
-    theta_r = work[24]
-    theta = work[25]
-    horizon = work[26]
-    log_horizon = work[27]
-    dtm = work[28]
-    dlm = work[29]
-    omega = work[30]
-    b0 = work[31]
-    fi = work[32]
-    land = work[33]
-    sea = work[34]
-    ld50 = work[35]
-    ldb = work[36]
-    time_term = work[37]
-    y_h = work[38]
-    shift = work[39]
-    loss = work[40]
+    log_a3 = work[15]
+    nu_b = work[16]
+    nu_smooth_b = work[17]
+    ratio_b = work[18]
+    log_a3_b = work[19]
+    slant = work[20]
+    theta_t = work[21]
+    theta_r = work[22]
+    theta = work[23]
+    dlt = work[24]
+    dlr = work[25]
+    dtm = work[26]
+    dlm = work[27]
+    omega = work[28]
+    b0 = work[29]
+    fi = work[30]
+    fj = work[31]
+    land = work[32]
+    sea = work[33]
+    ld50 = work[34]
+    ldb = work[35]
+    time_term = work[36]
+    y_h = work[37]
+    shift = work[38]
+    loss = work[39]
+    block_top = work[40]
+    block_tilt = work[41]
+    block_bound = work[42]
+    lb0p = work[43]
+    lb0b = work[44]
+    scatter = work[45]
+    beta = work[46]
+    base = work[47]
+    angle = work[48]
+    excess_t = work[49]
+    excess_r = work[50]
+    shield = work[51]
+    lbam = work[52]
+    margin = work[53]
+    place = work[54]
     index_t = index[0]
     index_r = index[1]
     unused_t = index[2]
     unused_r = index[3]
     los_t = index[4]
-    todo = index[5].view(np.int8)
+
+    # nu <= -0.78 at the lowest frequency costs nothing at any.
+    longest_wave = path.WAVELENGTH_AT_1_GHZ_M / frequencies.min()
+    clear_enough = 0.7801 * math.sqrt(longest_wave * step / 0.002)
 
     bend = 500.0 / ae * step * step
     for i in range(last + 1):
@@ -848,28 +1119,45 @@ def radial_loss(
                 y[i] += clutter[i]
         # Bullington with clutter, horizons without.
         _horizons(
-            y, yr, first, last, hts, near, far, True, hx, hy, hm, slope_t, slope_r,
-            unused_t, unused_r, clearance,
+            y, yr, first, last, hts, near, far, True, clear_enough, hx, hy, hm,
+            block_top, block_tilt, block_bound, slope_t, slope_r, unused_t, unused_r, clearance,
         )  # fmt: skip
         _edge_numbers(first, last, step, ae, hts, yr, slope_t, slope_r, clearance, nu)
         _horizons(
-            y_h, yr, first, last, hts, near, far, False, hx, hy, hm, slope_t, slope_r,
-            index_t, index_r, clearance,
+            y_h, yr, first, last, hts, near, far, False, clear_enough, hx, hy, hm,
+            block_top, block_tilt, block_bound, slope_t, slope_r, index_t, index_r, clearance,
         )  # fmt: skip
     else:
         _horizons(
-            y, yr, first, last, hts, near, far, True, hx, hy, hm, slope_t, slope_r,
-            index_t, index_r, clearance,
+            y, yr, first, last, hts, near, far, True, clear_enough, hx, hy, hm,
+            block_top, block_tilt, block_bound, slope_t, slope_r, index_t, index_r, clearance,
         )  # fmt: skip
         _edge_numbers(first, last, step, ae, hts, yr, slope_t, slope_r, clearance, nu)
-    _common(
-        first, last, step, ae, hts, h, hrg, yr, slope_t, slope_r, index_t, index_r, slant, theta_t,
-        theta_r, theta, horizon, log_horizon,
-    )  # fmt: skip
     _surfaces(h, first, last, htg, hrg, hx, hy, hm, hst, hsr, hted, hred)
-    _smooth_geometry(first, last, step, ae, hted, hred, nu_smooth, ratio, a3, log_a3)
+    _reflection_point(first, last, step, ae, hted, hred, place)
+    _smooth_numbers(first, last, step, ae, hted, hred, place, nu_smooth)
+    _smooth_clearance(first, last, step, ae, hted, hred, place, ratio)
+    _log_radius(first, last, step, ae, hted, hred, log_a3)
+
+    _horizon_distances(first, last, hts, yr, slope_t, index_t, index_r, step, dlt, dlr)
+    _slant(first, last, step, hts, hrg, h, slant)
+    _angles(first, last, 0.001 / step, 0.0, slope_t, theta_t)
+    _angles(first, last, 0.001 / step, step / ae, slope_r, theta_r)
+    _total_angle(first, last, step, ae, theta_t, theta_r, theta)
+    _scatter_base(first, last, theta, log_d, scatter)
+    _angle_share(first, last, theta, fj)
+
     _zones(last, step, zone, shift_db, dtm, dlm, omega, shift)
-    _climate(first, last, phi_0, phi_per_step, p, dtm, dlm, b0, fi)
+    _beta_0(first, last, phi_0, phi_per_step, dtm, dlm, b0)
+    _time_share(first, last, p, path.inverse_normal(p / 100.0), b0, fi)
+    _with_focusing(first, last, math.log10(p / 50.0), dlt, dlr, slant, lb0p)
+    _with_focusing_beta(first, last, p, dlt, dlr, slant, b0, lb0b)
+
+    _highest_beta(first, last, step, ae, hts, hrg, h, hst, hsr, dlm, b0, beta)
+    _duct_base(first, last, step, p, beta, dlt, dlr, base)
+    _duct_angle(first, last, step, ae, theta_t, theta_r, dlt, dlr, angle)
+    _excess(first, last, theta_t, dlt, dlr, excess_t)
+    _excess(first, last, theta_r, dlr, dlr, excess_r)
     if varies:
         bend = 500.0 / abeta * step * step
         for i in range(last + 1):
@@ -878,41 +1166,40 @@ def radial_loss(
             if has_clutter and i > 0 and clutter[i] > 0.0:
                 y[i] += clutter[i]
         _horizons(
-            y, yr, first, last, hts, near, far, True, hx, hy, hm, slope_t, slope_r,
-            unused_t, unused_r, clearance,
+            y, yr, first, last, hts, near, far, True, clear_enough, hx, hy, hm,
+            block_top, block_tilt, block_bound, slope_t, slope_r, unused_t, unused_r, clearance,
         )  # fmt: skip
         _edge_numbers(first, last, step, abeta, hts, yr, slope_t, slope_r, clearance, nu_b)
-        _smooth_geometry(first, last, step, abeta, hted, hred, nu_smooth_b, ratio_b, a3_b, log_a3_b)
+        _reflection_point(first, last, step, abeta, hted, hred, place)
+        _smooth_numbers(first, last, step, abeta, hted, hred, place, nu_smooth_b)
+        _smooth_clearance(first, last, step, abeta, hted, hred, place, ratio_b)
+        _log_radius(first, last, step, abeta, hted, hred, log_a3_b)
 
     for n in range(first, last + 1):
         time_term[n] = math.inf
     for k in range(frequencies.size):
         f = frequencies[k]
-        _first_terms(first, last, step, f, 22.0, 0.003, vertical, hted, hred, a3, log_a3, land)
+        _first_terms(first, last, step, f, 22.0, 0.003, vertical, hted, hred, log_a3, land)
         if has_zone:
-            _first_terms(first, last, step, f, 80.0, 5.0, vertical, hted, hred, a3, log_a3, sea)
+            _first_terms(first, last, step, f, 80.0, 5.0, vertical, hted, hred, log_a3, sea)
             _mix(first, last, omega, sea, land)
         _delta_bullington(first, last, step, f, nu, nu_smooth, ratio, land, ld50)
         ldp = ld50
         if varies:
-            _first_terms(
-                first, last, step, f, 22.0, 0.003, vertical, hted, hred, a3_b, log_a3_b, land
-            )
+            _first_terms(first, last, step, f, 22.0, 0.003, vertical, hted, hred, log_a3_b, land)
             if has_zone:
-                _first_terms(
-                    first, last, step, f, 80.0, 5.0, vertical, hted, hred, a3_b, log_a3_b, sea
-                )
+                _first_terms(first, last, step, f, 80.0, 5.0, vertical, hted, hred, log_a3_b, sea)
                 _mix(first, last, omega, sea, land)
             _delta_bullington(first, last, step, f, nu_b, nu_smooth_b, ratio_b, land, ldb)
             ldp = ldb
             for n in range(first, last + 1):
                 ldb[n] = ld50[n] + fi[n] * (ldb[n] - ld50[n])
-        _combine(
-            first, last, step, ae, f, p, n0, slant, theta, theta_t, theta_r, horizon, log_horizon,
-            log_d, omega, b0, fi, ld50, ldp, time_term_bound, shift, loss, todo,
-        )  # fmt: skip
+        _without_ducting(first, last, lb0p, lb0b, slant, ld50, ldp, omega, fi, fj, lbam)
+        _combine(first, last, f, p, n0, lbam, scatter, lb0p, shift, loss)
+        _shielding(first, last, f, excess_t, excess_r, dlt, dlr, shield)
+        _duct_margin(first, last, f, ae, base, angle, shield, lb0p, ldp, margin)
         for n in range(first, last + 1):
-            if todo[n] == 0:
+            if margin[n] <= 0.0:
                 continue
             d = step * n
             lt = index_t[n]
@@ -929,7 +1216,7 @@ def radial_loss(
                 hst_n = min(hst[n], h[0])
                 hsr_n = min(hsr[n], h[n])
                 slope = (hsr_n - hst_n) / n
-                top = _top_above_surface(h[lt : lr + 1], lt, hst_n, slope)
+                top = _top_above_surface(h[lt : lr + 1], hst_n + slope * lt, slope)
                 time_term[n] = path.time_variation(
                     d, step * lt, step * (n - lr), dlm[n], hts - hst_n, h[n] + hrg - hsr_n, top,
                     p, ae, b0[n],
@@ -937,17 +1224,16 @@ def radial_loss(
             lba = path.ducting(
                 d, step * lt, step * (n - lr), theta_t[n], theta_r[n], time_term[n], 0.0, f, ae
             )
-            lbfs = 92.4 + 20.0 * math.log10(f) + slant[n]
-            focusing = 2.6 * (1.0 - math.exp(-0.1 * horizon[n]))
-            lb0p = lbfs + focusing * math.log10(p / 50.0)
-            lb0b = lbfs + focusing * math.log10(b0[n] / 50.0)
-            lbs = path.troposcatter(d, theta[n], f, p, n0)
+            free = 92.4 + 20.0 * math.log10(f)
+            with_scatter = path.troposcatter(d, theta[n], f, p, n0)
+            focusing = 2.6 * (1.0 - math.exp(-0.1 * (dlt[n] + dlr[n])))
             loss[n] = max(
-                lb0p,
+                free + lb0p[n],
                 shift[n]
                 + path.blend(
-                    d, theta[n], p, b0[n], omega[n], fi[n], lbfs, lb0p, lb0b, ldp[n], ld50[n],
-                    lba, lbs,
+                    d, theta[n], p, b0[n], omega[n], fi[n], free + slant[n], free + lb0p[n],
+                    free + slant[n] + focusing * math.log10(b0[n] / 50.0), ldp[n], ld50[n], lba,
+                    with_scatter,
                 ),
             )  # fmt: skip
         for n in range(first, last + 1):
@@ -972,7 +1258,6 @@ def block_loss(
     phi_per_step: Array,
     delta_n: float,
     n0: float,
-    time_term_bound: float,
     near: Array,
     far: Array,
     log_d: Array,
@@ -994,6 +1279,6 @@ def block_loss(
             clutter[r, :count] if clutter.shape[0] > 0 else no_clutter,
             zones[r, :count] if zones.shape[0] > 0 else no_zone,
             first[r], step, htg, hrg, frequencies, p, shift_db, vertical, phi_0, phi_per_step[r],
-            delta_n, n0, time_term_bound, near, far, log_d, work, index, out[r, :, :count],
+            delta_n, n0, near, far, log_d, work, index, out[r, :, :count],
         )  # fmt: skip
         out[r, :, count:] = np.nan

@@ -380,7 +380,7 @@ def test_models_table_is_complete():
     for name, model in models.MODELS.items():
         assert model.name == name
         assert model.reference
-        assert all(low < high for low, high, _ in model.valid_range.values())
+        assert all(low <= high for low, high, _ in model.valid_range.values())
         assert model.sigma_db(900.0, 50.0) >= 0.0
 
 
