@@ -7,39 +7,68 @@ every text is translated.
 
 from __future__ import annotations
 
+import ast
 import string
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import write_po
 
 from app import i18n, labels
 
 ROOT = Path(__file__).parent.parent
 
-#: Functions and classes whose first argument is shown to users.
-KEYWORDS: dict[str, tuple[int, ...] | None] = {
-    "_": None,
-    "mark": None,
-    "ngettext": (1, 2),
-    "message": None,
-    "Message": None,
-    "InputError": None,
-    "PhuSongError": None,
-    "OutsideModelRange": None,
+#: Functions and classes by the count of leading arguments that are shown to users.
+KEYWORDS = {
+    "_": 1,
+    "mark": 1,
+    "ngettext": 2,
+    "message": 1,
+    "Message": 1,
+    "InputError": 1,
+    "PhuSongError": 1,
     # Error classes hand their template to the base class.
-    "__init__": None,
+    "__init__": 1,
 }
+_BELOW = {name: count for name, count in KEYWORDS.items() if name != "_"}
 
 #: In the packages below the app a bare underscore is a value that is not used.
-PACKAGES = {
-    "app": KEYWORDS,
-    **dict.fromkeys(
-        ("data", "coverage", "planning"),
-        {name: form for name, form in KEYWORDS.items() if name != "_"},
-    ),
-}
+PACKAGES = {"app": KEYWORDS, "data": _BELOW, "coverage": _BELOW, "planning": _BELOW}
+
+
+def texts_in(source: str, keywords: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
+    """Yield the texts that the calls in a program show to users.
+
+    The program is parsed rather than tokenised, because calls inside f-strings
+    are tokens in some versions of Python and not in others.
+
+    Parameters
+    ----------
+    source
+        A Python program.
+    keywords
+        Such as `KEYWORDS`.
+
+    Yields
+    ------
+    tuple of str
+        One text, or singular and plural.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        function = node.func
+        name = function.attr if isinstance(function, ast.Attribute) else ""
+        name = function.id if isinstance(function, ast.Name) else name
+        given = node.args[: keywords.get(name, 0)]
+        texts = tuple(
+            argument.value
+            for argument in given
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+        )
+        if texts and len(texts) == keywords[name]:
+            yield texts
 
 
 def extract() -> Catalog:
@@ -52,10 +81,10 @@ def extract() -> Catalog:
     """
     found = Catalog(domain="phusong", locale="vi")
     for package, keywords in PACKAGES.items():
-        for file, _line, texts, _comments, _context in extract_from_dir(
-            ROOT / package, [("**.py", "python")], keywords=keywords
-        ):
-            found.add(texts, locations=[(f"{package}/{file}", 0)])
+        for path in sorted((ROOT / package).rglob("*.py")):
+            place = (path.relative_to(ROOT).as_posix(), 0)
+            for texts in texts_in(path.read_text(encoding="utf-8"), keywords):
+                found.add(texts if len(texts) > 1 else texts[0], locations=[place])
     for text in labels.declared_texts():
         found.add(text, locations=[("data/schema.py", 0)])
     return found

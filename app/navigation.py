@@ -5,12 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from app import i18n, study
-from app.components import style
+from app.components import kept, style
 from app.errors import readable_errors
 from app.i18n import _
-
-#: Start of the keys of widgets whose choice outlives a change of page.
-_KEPT = "keep."
 
 
 def run() -> None:
@@ -18,7 +15,7 @@ def run() -> None:
     _choose_language()
     # Streamlit forgets a widget's state on pages that do not show it, unless it is set anew.
     for key in list(st.session_state):
-        if str(key).startswith(_KEPT):
+        if str(key).startswith(kept.PREFIX):
             st.session_state[key] = st.session_state[key]
     page = st.navigation(
         [

@@ -52,7 +52,7 @@ def show_zones(figures: pd.DataFrame, service: str, measure: str, operator: str)
     axis = alt.Axis(labelExpr=f"datum.value + {sign}", grid=True, tickCount=5)
     y = alt.Y("zone:N", sort=order, title=None, axis=alt.Axis(labelLimit=170, labelOverlap=False))
     tooltip = [
-        alt.Tooltip("zone:N", title=_("Unit")),
+        alt.Tooltip("zone:N", title=_("Administrative unit")),
         alt.Tooltip("written:N", title=labels.measure(measure)),
         alt.Tooltip("interval:N", title=_("95% interval")),
     ]

@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import formats, labels
 from app.components import style
+from app.components.kept import keep
 from app.i18n import _
 from data import schema
 from data.store import Provenance, Workspace
@@ -51,8 +52,12 @@ def show(area: Workspace) -> None:
         }
     )
     st.dataframe(shown, hide_index=True, width="stretch")
+    names = list(frame["name"])
     name = st.selectbox(
-        _("Details of"), list(frame["name"]), format_func=labels.layer, key="keep.data_layer"
+        _("Details of"),
+        names,
+        format_func=labels.layer,
+        key=keep("data_layer", names[0], names),
     )
     _details(name, origins[name])
 

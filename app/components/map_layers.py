@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 from app import formats, labels, overlays, study
 from app import legend as legends
 from app.components import figures, web_map
-from app.i18n import _, mark
+from app.components.kept import keep
+from app.i18n import _, language, mark
 from coverage import models, percentages, technology
 from coverage.results import ANY_OPERATOR, CoverageResult
 from data.grid import Grid
@@ -85,12 +85,11 @@ def choose(area: Workspace, result: CoverageResult) -> View:
     """
     services = labels.services_in_order(result.figures["service"])
     operators = [ANY_OPERATOR, *result.summary["provenance"]["operators"]]
-    _keep("keep.service", "4G" if "4G" in services else services[0], services)
-    _keep("keep.operator", ANY_OPERATOR, operators)
-    _keep("keep.background", "relief", list(BACKGROUNDS))
-    _keep("keep.opacity", 70, None)
-    first, second = st.columns([3, 2])
-    third, fourth, fifth = st.columns([3, 1, 1])
+    keep("service", "4G" if "4G" in services else services[0], services)
+    keep("operator", ANY_OPERATOR, operators)
+    keep("background", "relief", list(BACKGROUNDS))
+    keep("opacity", 70)
+    first, second, third = st.columns([3, 1.2, 1.2])
     service = first.segmented_control(
         _("Technology"),
         services,
@@ -101,40 +100,34 @@ def choose(area: Workspace, result: CoverageResult) -> View:
     operator = second.selectbox(
         _("Operator"), operators, format_func=labels.operator, key="keep.operator"
     )
+    background = third.selectbox(
+        _("Background"),
+        list(BACKGROUNDS),
+        format_func=lambda name: _(BACKGROUNDS[name]),
+        key="keep.background",
+    )
     # A union of technologies has no level of its own: their metrics differ.
     subjects = [name for name in SUBJECTS if name != "level" or service in technology.METRICS]
-    _keep("keep.subject", subjects[0], subjects)
-    subject = third.segmented_control(
+    keep("subject", subjects[0], subjects)
+    first, second, third = st.columns([3, 1.2, 1.2])
+    subject = first.segmented_control(
         _("Show"),
         subjects,
         format_func=lambda name: _(SUBJECTS[name]),
         key="keep.subject",
         required=True,
     )
-    opacity = fourth.slider(_("Opacity, %"), 10, 100, step=10, key="keep.opacity")
-    background = fifth.selectbox(
-        _("Background"),
-        list(BACKGROUNDS),
-        format_func=lambda name: _(BACKGROUNDS[name]),
-        key="keep.background",
-    )
     measures = figures.measures_of(result.figures)
     measure = st.session_state.get("keep.measure")
     if subject == "zones":
-        _keep("keep.measure", measures[0], measures)
-        measure = st.segmented_control(
-            _("Share of"), measures, format_func=labels.measure, key="keep.measure", required=True
+        keep("measure", measures[0], measures)
+        measure = second.selectbox(
+            _("Share of"), measures, format_func=labels.measure, key="keep.measure"
         )
+    opacity = third.slider(_("Opacity, %"), 10, 100, step=10, key="keep.opacity")
     if measure not in measures:
         measure = measures[0]
     return View(service, operator, subject, measure, opacity / 100.0, background)
-
-
-def _keep(key: str, default: object, options: Sequence[object] | None) -> None:
-    """Give a widget's state a valid value before it is drawn."""
-    value = st.session_state.get(key)
-    if value is None or (options is not None and value not in options):
-        st.session_state[key] = default
 
 
 def legend(view: View) -> tuple[list[legends.Entry], str]:
@@ -222,8 +215,13 @@ def groups(area: Workspace, result: CoverageResult, view: View) -> list[folium.F
     found.append(
         web_map.zones_group(_("Administrative units"), _zones(area, result, view), view.opacity)
     )
-    cells = _cells(area, view)
-    sectors, dots = _sectors_and_dots(area, cells)
+    sectors, dots = _sectors_and_dots(
+        str(area.folder),
+        area.content_hash("masts", "cells"),
+        language(),
+        view.service,
+        view.operator,
+    )
     found.append(web_map.sectors_group(_("Sectors (when zoomed in)"), sectors))
     found.append(web_map.dots_group(_("Masts"), dots))
     return found
@@ -350,19 +348,19 @@ def _geojson(shapes: gpd.GeoDataFrame) -> list[dict[str, Any]]:
     return [shapely.geometry.mapping(shape) for shape in rounded]
 
 
-def _cells(area: Workspace, view: View) -> pd.DataFrame:
-    cells = study.layer(area, "cells")
-    members = technology.COMBINATIONS.get(view.service, (view.service,))
-    chosen = cells["technology"].isin(members)
-    if view.operator != ANY_OPERATOR:
-        chosen &= cells["operator"] == view.operator
-    return cells[chosen]
-
-
+@st.cache_resource(max_entries=48, show_spinner=False)
 def _sectors_and_dots(
-    area: Workspace, cells: pd.DataFrame
+    place: str, content: str, written_in: str, service: str, operator: str
 ) -> tuple[list[web_map.Sector], list[web_map.Dot]]:
-    masts = study.layer(area, "masts")
+    """Describe cells and masts; kept, because writing thousands of numbers takes time."""
+    del content, written_in  # only parts of the key
+    area = Workspace.open(place)
+    cells = area.read("cells")
+    chosen = cells["technology"].isin(technology.COMBINATIONS.get(service, (service,)))
+    if operator != ANY_OPERATOR:
+        chosen &= cells["operator"] == operator
+    cells = cells[chosen]
+    masts = area.read("masts")
     masts = masts[masts["mast_id"].isin(cells["mast_id"])].to_crs("EPSG:4326")
     where = dict(
         zip(masts["mast_id"], web_map.positions(masts.geometry), strict=True),

@@ -6,7 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from app import formats, labels, places
+from app import formats, places
 from app.components import style
 from app.i18n import _
 from coverage.results import CoverageResult
@@ -39,7 +39,7 @@ def show(
     place = places.explain(area, result, *clicked, operator)
     style.facts(
         [
-            (_("Unit"), " › ".join(place.zones) or _("outside the study area")),
+            (_("Administrative unit"), " › ".join(place.zones) or _("outside the study area")),
             (_("Latitude; longitude"), formats.coordinates(*clicked)),
             (_("Ground height"), formats.quantity(place.ground_m, "m")),
         ]
@@ -77,15 +77,14 @@ def _card(reception: places.Reception) -> str:
         )
     ]
     if reception.level_dbm is not None:
+        cell = (reception.operator, reception.band, reception.cell_id)
         mast = reception.mast_id
         if reception.mast_name and reception.mast_name != mast:
             mast += f" – {reception.mast_name}"
         facts += [
             (_("Probability"), formats.percent(reception.probability)),
-            (_("Operator"), labels.operator(reception.operator)),
-            (_("Cell"), " · ".join(part for part in (reception.cell_id, reception.band) if part)),
-            (_("Mast"), mast),
-            (_("Distance"), formats.distance(reception.distance_m)),
+            (_("Cell"), " · ".join(part for part in cell if part)),
+            (_("Mast"), f"{mast} · {formats.distance(reception.distance_m)}"),
         ]
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts)
     return f'<div class="ps-card">{heading}<dl class="ps-facts">{rows}</dl></div>'

@@ -8,6 +8,7 @@ from typing import TypeVar
 import streamlit as st
 
 from app import formats, labels, study
+from app.components.kept import PREFIX, keep
 from app.i18n import _
 from coverage import models, technology
 from coverage.run import CoverageRequest
@@ -48,22 +49,22 @@ def show(area: Workspace) -> CoverageRequest:
         st.subheader(_("Computation"))
         model = _choice(
             _("Propagation model"),
-            "keep.model",
+            "model",
             list(models.MODELS),
             "p1812",
             lambda name: models.MODELS[name].title,
         )
         resolution_m = _choice(
             _("Resolution"),
-            "keep.resolution",
+            "resolution",
             resolutions,
             own_m,
             lambda size: formats.quantity(size, "m"),
         )
-        profile = _choice(_("Threshold profile"), "keep.profile", usable, "outdoor", labels.profile)
+        profile = _choice(_("Threshold profile"), "profile", usable, "outdoor", labels.profile)
         probability = _choice(
             _("Coverage probability"),
-            "keep.probability",
+            "probability",
             [OF_PROFILE, *PROBABILITIES],
             OF_PROFILE,
             lambda share: (
@@ -83,15 +84,15 @@ def show(area: Workspace) -> CoverageRequest:
 
 def _choice(
     label: str,
-    key: str,
+    name: str,
     options: Sequence[T],
     default: T,
     written: Callable[[T], str],
 ) -> T:
     """Show a select box whose choice survives a change of page and of the options."""
-    if st.session_state.get(key, default) not in options or key not in st.session_state:
-        st.session_state[key] = default if default in options else next(iter(options), None)
-    return st.selectbox(label, options, key=key, format_func=written)
+    first = default if default in options else next(iter(options), default)
+    keep(name, first, options)
+    return st.selectbox(label, options, key=PREFIX + name, format_func=written)
 
 
 def _explain(profile: dict[str, technology.Threshold], wanted: tuple[str, ...]) -> None:

@@ -38,10 +38,10 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
   padding: 0 !important; font-size: .88rem; }
 .ps-swatch { width: 1.05rem; height: 1.05rem; border: 1px solid #00000033; border-radius: 2px;
   flex: none; }
-.ps-facts { display: grid; grid-template-columns: auto 1fr; gap: .25rem .9rem; margin: 0;
-  font-size: .93rem; }
-.ps-facts dt { color: #4a5b65; }
-.ps-facts dd { margin: 0; overflow-wrap: anywhere; }
+.ps-facts { display: grid; grid-template-columns: auto 1fr; gap: .25rem .9rem;
+  margin: 0 !important; padding: 0 !important; font-size: .9rem; }
+.ps-facts dt { color: #4a5b65; margin: 0 !important; padding: 0 !important; font-weight: 400; }
+.ps-facts dd { margin: 0 !important; padding: 0 !important; overflow-wrap: anywhere; }
 .ps-card { border: 1px solid #d3dde2; border-radius: 6px; padding: .55rem .75rem;
   margin-bottom: .6rem; }
 .ps-card-head { display: flex; justify-content: space-between; margin-bottom: .3rem; }

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import formats, labels
 from app.components import findings, inventory
+from app.components.kept import keep
 from app.i18n import _, ngettext, translate
 from data import importers
 from data.errors import InputError, ValidationError
@@ -36,8 +37,7 @@ def show(area: Workspace) -> None:
         _("What does the file hold?"),
         LAYERS,
         format_func=labels.layer,
-        default=LAYERS[0],
-        key="keep.upload_layer",
+        key=keep("upload_layer", LAYERS[0], LAYERS),
         required=True,
     )
     turn = st.session_state.get("upload.turn", 0)

@@ -63,6 +63,17 @@ class _Options(folium.MacroElement):
         {{ this._parent.get_name() }}.fitBounds({{ this.bounds|tojson }});
         document.documentElement.lang = {{ this.language|tojson }};
         document.getElementById("map_div").setAttribute("aria-label", {{ this.title|tojson }});
+        (function (map) {
+          // Mark the place that was clicked last, without asking the server.
+          var ring = L.circleMarker([0, 0], {radius: 9, color: "#c2185b", weight: 3, fill: false,
+            interactive: false});
+          map.on("click", function (event) { ring.setLatLng(event.latlng).addTo(map); });
+          var first = L.Control.Layers.prototype._initLayout;
+          L.Control.Layers.prototype._initLayout = function () {
+            first.call(this);
+            this._layersLink.title = {{ this.layers|tojson }};
+          };
+        })({{ this._parent.get_name() }});
         document.querySelector(".leaflet-control-zoom-in").title = {{ this.zoom_in|tojson }};
         document.querySelector(".leaflet-control-zoom-out").title = {{ this.zoom_out|tojson }};
         {% endmacro %}
@@ -79,6 +90,7 @@ class _Options(folium.MacroElement):
         self.title = texts["title"]
         self.zoom_in = texts["zoom_in"]
         self.zoom_out = texts["zoom_out"]
+        self.layers = texts["layers"]
 
 
 class _Drawn(Layer):
@@ -288,7 +300,8 @@ def show(
     language
         Code of the language, for screen readers.
     texts
-        What the map says itself: ``title``, ``zoom_in``, ``zoom_out``.
+        What the map says itself: ``title``, ``zoom_in``, ``zoom_out``,
+        ``layers``.
     background
         Picture below all layers.
     tiles

@@ -18,7 +18,7 @@ from data.store import Workspace
 def _explorer(area: Workspace, result: CoverageResult) -> None:
     view = map_layers.choose(area, result)
     legend = st.container()
-    wide, narrow = st.columns([3, 1], gap="medium")
+    wide, narrow = st.columns([2.6, 1], gap="medium")
     groups: list[folium.FeatureGroup] = map_layers.groups(area, result, view)
     with legend:
         style.legend(*map_layers.legend(view))
@@ -32,6 +32,7 @@ def _explorer(area: Workspace, result: CoverageResult) -> None:
                 "title": _("Coverage map"),
                 "zoom_in": _("Zoom in"),
                 "zoom_out": _("Zoom out"),
+                "layers": _("Layers"),
             },
             background=map_layers.relief(area) if view.background == "relief" else None,
             tiles=view.background == "tiles",

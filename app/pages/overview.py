@@ -15,6 +15,7 @@ from app.components import (
     reported,
     settings,
 )
+from app.components.kept import keep
 from app.i18n import _
 from coverage.results import ANY_OPERATOR, CoverageResult
 from data.store import Workspace
@@ -28,7 +29,10 @@ def _widest_zone(result: CoverageResult) -> pd.DataFrame:
     zone = zones.index[0]
     if len(zones) > 1:
         zone = st.selectbox(
-            labels.level(widest), list(zones.index), format_func=zones.get, key="keep.zone"
+            labels.level(widest),
+            list(zones.index),
+            format_func=zones.get,
+            key=keep("zone", zone, list(zones.index)),
         )
     return table[table["zone"] == zone]
 
@@ -39,19 +43,25 @@ def _zone_tables(result: CoverageResult, operator: str) -> None:
     st.subheader(_("By administrative unit"))
     first, second, third = st.columns(3)
     level = first.selectbox(
-        _("Level"), levels, index=len(levels) - 1, format_func=labels.level, key="keep.level"
+        _("Level"),
+        levels,
+        format_func=labels.level,
+        key=keep("level", levels[-1], levels),
     )
     of_level = table[table["level"] == level]
+    measures = figures.measures_of(table)
     measure = second.selectbox(
-        _("Share of"), figures.measures_of(table), format_func=labels.measure, key="keep.measure"
+        _("Share of"),
+        measures,
+        format_func=labels.measure,
+        key=keep("measure", measures[0], measures),
     )
     services = labels.services_in_order(table["service"])
     service = third.selectbox(
         _("Chart of"),
         services,
-        index=services.index("4G") if "4G" in services else 0,
         format_func=labels.service,
-        key="keep.chart_service",
+        key=keep("chart_service", "4G" if "4G" in services else services[0], services),
     )
     wide = figures.by_zone(of_level, measure, operator)
     names = {
@@ -95,10 +105,12 @@ def _page(area: Workspace) -> None:
     if result is None:
         return
     operators = [ANY_OPERATOR, *result.summary["provenance"]["operators"]]
-    if st.session_state.get("keep.operator") not in operators:
-        st.session_state["keep.operator"] = ANY_OPERATOR
     operator = st.selectbox(
-        _("Operator"), operators, format_func=labels.operator, key="keep.operator", width=300
+        _("Operator"),
+        operators,
+        format_func=labels.operator,
+        key=keep("operator", ANY_OPERATOR, operators),
+        width=300,
     )
     whole = _widest_zone(result)
     figures.show_services(whole, operator)
