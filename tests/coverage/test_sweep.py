@@ -210,16 +210,15 @@ def test_pixels_on_a_radial_hold_the_path_function():
     clutter = Raster(HILLS.grid, np.where(HILLS.values > 30.0, 8.0, 0.0).astype(np.float32))
     x = HILLS.grid.x_centres()[120]
     y = HILLS.grid.y_centres()[120]
-    window = predict(clutter=clutter, x_m=x, y_m=y)
+    settings = sweep.SweepSettings(radius_m=4000.0, profile_step_m=50.0)
+    window = predict(clutter=clutter, x_m=x, y_m=y, settings=settings)
     centre = window.loss_db.shape[1] // 2
     for row, column in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-        for n in (2, 3, 5, 17, 40, 79):
+        for n in (5, 6, 17, 40, 79):
             end = (x + 50.0 * n * column, y - 50.0 * n * row)
             profile = terrain.profile_between(
                 HILLS, clutter, start_m=(x, y), end_m=end, step_m=50.0
             )
-            if n * 50 < 250:
-                continue
             for k, frequency in enumerate((0.9, 2.6)):
                 expected = p1812.basic_transmission_loss(
                     profile.distance_km,
@@ -261,7 +260,7 @@ def test_pixels_are_near_the_profile_to_their_centre():
             rx_lon=105.1,
         )
         errors.append(window.loss_db[0, row, column] - expected)
-    assert np.sqrt(np.mean(np.square(errors))) < 1.0
+    assert np.sqrt(np.mean(np.square(errors))) < 0.6
     assert np.quantile(np.abs(errors), 0.99) < 3.0
 
 
