@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError
+from data.importers import antenna_pattern
 from data.importers.antenna_pattern import PatternFile
 
 #: Steps per full circle of the tables that the compiled code looks up.
@@ -255,3 +257,25 @@ def from_file_pattern(file: PatternFile) -> Pattern:
         float(max(horizontal.max(), turned.max())),
         f"antenna pattern file {file.name}",
     )
+
+
+def patterns_of_folder(folder: Path) -> dict[str, Pattern]:
+    """Return the patterns that the cells of a workspace may name.
+
+    Parameters
+    ----------
+    folder
+        Folder of `.msi` and `.pln` files; may be absent.
+
+    Returns
+    -------
+    dict
+        Pattern by the antenna's name and by the file's name without its suffix.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read or two files give the same name.
+    """
+    files = antenna_pattern.read_folder(folder)
+    return {name: from_file_pattern(file) for name, file in files.items()}

@@ -474,6 +474,27 @@ def service_zones(
     return _frame(rows, SERVICE_ZONE_COLUMNS, grid.crs)
 
 
+def join_zones(tables: Sequence[gpd.GeoDataFrame], crs: str) -> gpd.GeoDataFrame:
+    """Put the service zones of several technologies below each other.
+
+    Parameters
+    ----------
+    tables
+        What `service_zones` returned, in one CRS.
+    crs
+        The CRS, for a table without rows.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        `SERVICE_ZONE_COLUMNS`.
+    """
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return _frame([], SERVICE_ZONE_COLUMNS, crs)
+    return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), geometry="geometry", crs=crs)
+
+
 def regions(
     mask: NDArray[np.bool_],
     grid: Grid,

@@ -317,6 +317,8 @@ def test_files_of_a_folder_are_found_by_both_names(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("no pattern")
     found = antenna_pattern.read_folder(tmp_path)
     assert set(found) == {"X65", "panel"}
+    own = antenna.patterns_of_folder(tmp_path)
+    assert antenna.pattern_by_name("panel", has_azimuth=True, own=own).name == "X65"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["panel.msi", "readme.txt"]
     antenna_pattern.write(pattern, tmp_path / "second.pln")
     with pytest.raises(InputError, match=r"second\.pln: antenna name X65 is also that of panel"):
