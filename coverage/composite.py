@@ -81,6 +81,31 @@ class Composite:
             np.zeros(shape, np.float64),
         )
 
+    def part(self, row: int, column: int, height: int, width: int) -> Composite:
+        """Return a window as views of the arrays.
+
+        Parameters
+        ----------
+        row, column, height, width
+            The window.
+
+        Returns
+        -------
+        Composite
+            On the window's grid.
+        """
+        window = (slice(None), slice(row, row + height), slice(column, column + width))
+        return Composite(
+            self.grid.window(row, column, height, width),
+            self.carriers,
+            self.best_dbm[window],
+            self.best_cell[window],
+            self.second_dbm[window],
+            self.second_cell[window],
+            self.total_mw[window],
+            self.masts_without_terrain,
+        )
+
 
 def place_in(frame: Grid, window: Grid) -> tuple[int, int]:
     """Return row and column of a window's first pixel in an aligned grid.

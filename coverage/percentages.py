@@ -64,6 +64,31 @@ class ZoneWeights:
         """Return the area of each zone within the grid. [m²]."""
         return np.asarray(self.fraction.sum(axis=1)).ravel() * self.grid.resolution_m**2
 
+    def part(self, row: int, column: int, height: int, width: int) -> ZoneWeights:
+        """Return the weights of a window of the grid.
+
+        Parameters
+        ----------
+        row, column, height, width
+            The window.
+
+        Returns
+        -------
+        ZoneWeights
+            All zones, the window's pixels.
+        """
+        entries = self.fraction.tocoo()
+        y, x = np.divmod(entries.col, self.grid.width)
+        inside = (y >= row) & (y < row + height) & (x >= column) & (x < column + width)
+        pixel = (y[inside] - row) * width + x[inside] - column
+        return ZoneWeights(
+            self.grid.window(row, column, height, width),
+            scipy.sparse.csr_array(
+                (entries.data[inside], (entries.row[inside], pixel)),
+                shape=(self.fraction.shape[0], height * width),
+            ),
+        )
+
 
 def zone_weights(zones: gpd.GeoDataFrame, grid: Grid) -> ZoneWeights:
     """Return the share of each pixel in each zone.
@@ -195,6 +220,26 @@ def any_of(services: Sequence[Service]) -> Service:
     )
 
 
+def fading_reach_pixels(
+    resolution_m: float, decorrelation_distance_m: float = DECORRELATION_DISTANCE_M
+) -> int:
+    """Return over how many pixels the fading of two places is counted as correlated.
+
+    Parameters
+    ----------
+    resolution_m
+        Pixel size. [m]
+    decorrelation_distance_m
+        Distance at which the correlation is 1/e. [m]
+
+    Returns
+    -------
+    int
+        Beyond it the correlation is below 0.01.
+    """
+    return math.ceil(decorrelation_distance_m * math.log(1.0 / _LEAST_CORRELATION) / resolution_m)
+
+
 def _fading_variance(
     fade_margin: NDArray[np.float32],
     weight: NDArray[np.float64],
@@ -229,7 +274,7 @@ def _fading_variance(
         column.astype(np.int32),
         terms,
         np.ascontiguousarray(weight[:, row, column].T),
-        math.ceil(distance_m * math.log(1.0 / _LEAST_CORRELATION) / pixel_m),
+        fading_reach_pixels(pixel_m, distance_m),
         pixel_m / distance_m,
         _LEAST_CORRELATION,
         out,
@@ -267,6 +312,14 @@ class Tally:
         return Tally(
             *(
                 getattr(self, column.name) + getattr(other, column.name)
+                for column in dataclasses.fields(self)
+            )
+        )
+
+    def __sub__(self, other: Tally) -> Tally:
+        return Tally(
+            *(
+                getattr(self, column.name) - getattr(other, column.name)
                 for column in dataclasses.fields(self)
             )
         )

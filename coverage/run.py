@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,13 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from coverage import composite, models, percentages, results
+from coverage import cluster, composite, models, percentages, results
+from coverage.loss_cache import LossCache, kept_losses
+from coverage.mast import Losses, MastJob, predict_losses
 from coverage.request import (
     ENGINE_VERSION,
     Plan,
+    Surroundings,
     figure_table,
     make_plan,
     masts_on_air,
@@ -114,6 +118,7 @@ def compute(
     request: CoverageRequest | None = None,
     *,
     threads: int | None = None,
+    scheduler: str | None = None,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> results.CoverageResult:
     """Compute the coverage of a study area, or read it if it was computed before.
@@ -127,6 +132,9 @@ def compute(
         What to compute; the defaults if None.
     threads
         Masts computed at once; all processors if None.
+    scheduler
+        Address of a Dask scheduler whose workers predict the masts, or None to
+        do it here.
     on_progress
         Called with the finished share from the caller's thread; may raise
         `CancelledError`, which leaves nothing behind.
@@ -149,7 +157,9 @@ def compute(
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
     try:
-        _compute_into(part, plan, threads or default_threads(), on_progress)
+        with ExitStack() as stack:
+            client = None if scheduler is None else stack.enter_context(cluster.connect(scheduler))
+            _compute_into(part, plan, threads, client, on_progress)
         try:
             part.rename(folder)
         except OSError:
@@ -162,14 +172,21 @@ def compute(
 
 
 def _compute_into(
-    folder: Path, plan: Plan, threads: int, on_progress: Callable[[float], None]
+    folder: Path,
+    plan: Plan,
+    threads: int | None,
+    client: Any,
+    on_progress: Callable[[float], None],
 ) -> None:
+    if threads is None:
+        threads = default_threads() if client is None else cluster.threads_for(client)
     workspace, request = plan.workspace, plan.request
     zones = workspace.read("zones")
     masts = masts_on_air(workspace)
     cells = workspace.read("cells").reset_index(drop=True)
     villages = workspace.read("villages") if workspace.has("villages") else None
     sigma = sigma_by_cell(models.get_model(request.model), cells, plan.grid.resolution_m)
+    cache = loss_cache(workspace)
     tallies: dict[tuple[str, str, str], percentages.Tally] = {}
     left_out: set[str] = set()
     without_terrain = np.zeros(len(zones))
@@ -187,6 +204,7 @@ def _compute_into(
                 tile=tile,
                 wanted=plan.carriers,
                 settings=plan.settings,
+                losses=losses_of(plan, around, cache, client),
                 threads=threads,
                 on_progress=partial(_report, on_progress, number, len(tiles)),
             )
@@ -202,6 +220,7 @@ def _compute_into(
                 for measure, tally in parts.items():
                     key = (name, operator, measure)
                     tallies[key] = tallies[key] + tally if key in tallies else tally
+    cache.trim()
     figures = figure_table(zones, tallies, plan.grid.resolution_m)
     figures.to_csv(folder / "figures.csv", index=False)
     pixel_km2 = plan.grid.resolution_m**2 / 1e6
@@ -212,6 +231,59 @@ def _compute_into(
         json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8"
     )
     on_progress(1.0)
+
+
+def loss_cache(workspace: Workspace) -> LossCache:
+    """Return the losses kept in a workspace.
+
+    Parameters
+    ----------
+    workspace
+        The study area.
+
+    Returns
+    -------
+    LossCache
+        In its folder `cache/loss`, which may be deleted at any time.
+    """
+    return LossCache(workspace.folder / "cache" / "loss")
+
+
+def losses_of(
+    plan: Plan, around: Surroundings, cache: LossCache, client: Any = None
+) -> Callable[[MastJob], Losses]:
+    """Return where the losses of a plan's masts come from: cache, this machine, a cluster.
+
+    Parameters
+    ----------
+    plan
+        The question.
+    around
+        Terrain and clutter around the masts.
+    cache
+        Losses kept from before.
+    client
+        Connection to a cluster, or None to predict here.
+
+    Returns
+    -------
+    Callable
+        For `composite.compose`.
+    """
+
+    def here(job: MastJob) -> Losses:
+        return predict_losses(
+            job, around.elevation, around.clutter_height, plan.grid, plan.settings
+        )
+
+    compute = (
+        here
+        if client is None
+        else cluster.losses_from(client, plan.workspace, plan.grid, plan.settings)
+    )
+    return kept_losses(
+        cache, compute, around.elevation, around.clutter_height, plan.grid, plan.settings
+    )
 
 
 def _report(on_progress: Callable[[float], None], done: int, count: int, part: float) -> None:

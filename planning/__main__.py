@@ -137,6 +137,7 @@ def _coverage(arguments: argparse.Namespace) -> None:
         _open(arguments),
         request,
         threads=arguments.threads,
+        scheduler=arguments.scheduler,
         on_progress=_Progress("coverage"),
     )
     results.save(result, arguments.out)
@@ -232,6 +233,9 @@ def _parser() -> argparse.ArgumentParser:
     coverage.add_argument("--probability", type=float, metavar="P", help="0 to 1")
     coverage.add_argument("--radius-km", type=_positive, default=10.0)
     coverage.add_argument("--threads", type=int, metavar="N", help="default: all processors")
+    coverage.add_argument(
+        "--scheduler", metavar="tcp://HOST:PORT", help="have the masts predicted by a Dask cluster"
+    )
     coverage.add_argument("--out", type=Path, required=True, metavar="DIR")
 
     app = add(commands, "app", _app, "Start the app in the browser.")

@@ -1,0 +1,321 @@
+"""A network that can be changed, with its coverage following at once.
+
+Adding, moving, turning or removing one mast recomputes only that mast's losses,
+the pixels that it served and the sums of the part of the area it reaches. The
+outcome equals a computation from scratch: levels bit for bit, shares to the
+rounding of sums.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from coverage import composite, models, percentages, results, run
+from coverage.mast import Levels, MastJob, carriers, cell_levels, mast_jobs
+from coverage.request import (
+    ON_AIR,
+    CoverageRequest,
+    figure_table,
+    make_plan,
+    masts_on_air,
+    people_per_pixel,
+    services,
+    sigma_by_cell,
+    surroundings,
+)
+from data.errors import InputError
+from data.store import Workspace
+
+_Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a change of the network came to.
+
+    Parameters
+    ----------
+    removed, added
+        Masts whose prediction went and came; a moved or turned mast is in both.
+    """
+
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+class LiveNetwork:
+    """Coverage of a study area that follows changes of its masts and cells.
+
+    Parameters
+    ----------
+    workspace
+        The study area; it is not changed.
+    request
+        What to compute; the defaults if None. The area must fit into memory.
+    threads
+        Masts computed at once; all processors if None.
+    on_progress
+        Called with the finished share of the first computation.
+
+    Attributes
+    ----------
+    masts, cells
+        The network as it is now.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        request: CoverageRequest | None = None,
+        *,
+        threads: int | None = None,
+        on_progress: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        self._plan = make_plan(workspace, request or CoverageRequest())
+        self._threads = threads or run.default_threads()
+        self._zones = workspace.read("zones")
+        self._villages = workspace.read("villages") if workspace.has("villages") else None
+        self._people = people_per_pixel(workspace, self._plan.grid)
+        self._weights = percentages.zone_weights(self._zones, self._plan.grid)
+        self._around = surroundings(self._plan, self._plan.grid)
+        self._losses = run.losses_of(self._plan, self._around, run.loss_cache(workspace))
+        self.masts = masts_on_air(workspace)
+        self.cells = workspace.read("cells").reset_index(drop=True)
+        # Cells keep their number for good: changed ones are appended as new.
+        self._all_cells = self.cells
+        self._jobs = self._jobs_of(self.masts, self.cells, first_number=0)
+        self._levels = composite.compose(
+            self._around.elevation,
+            self._around.clutter_height,
+            self.masts,
+            self.cells,
+            self._plan.grid,
+            wanted=self._plan.carriers,
+            settings=self._plan.settings,
+            losses=self._losses,
+            threads=self._threads,
+            on_progress=on_progress,
+        )
+        self._tallies: dict[_Key, percentages.Tally] = self._tally(
+            (0, 0, *self._plan.grid.shape), (*self._plan.operators, results.ANY_OPERATOR)
+        )
+
+    def _jobs_of(
+        self, masts: gpd.GeoDataFrame, cells: pd.DataFrame, first_number: int
+    ) -> dict[str, MastJob]:
+        jobs, _ = mast_jobs(self._around.elevation, masts, cells, self._plan.carriers)
+        return {
+            job.mast_id: dataclasses.replace(
+                job, cell_numbers=job.cell_numbers + np.int32(first_number)
+            )
+            for job in jobs
+        }
+
+    @property
+    def levels(self) -> composite.Composite:
+        """Levels as they are now; cell numbers refer to an internal table."""
+        return self._levels
+
+    def figures(self) -> pd.DataFrame:
+        """Return the figures as they are now.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The table of `results.CoverageResult`.
+        """
+        return figure_table(self._zones, self._tallies, self._plan.grid.resolution_m)
+
+    def change(self, masts: gpd.GeoDataFrame, cells: pd.DataFrame) -> Change:
+        """Put another network in place of the present one.
+
+        Parameters
+        ----------
+        masts, cells
+            All masts and cells, changed as wished.
+
+        Returns
+        -------
+        Change
+            Which masts had to be recomputed.
+
+        Raises
+        ------
+        InputError
+            If a cell uses an operator, technology or frequency that no cell
+            used at the start.
+        """
+        masts = masts[masts["status"].isin(ON_AIR)]
+        cells = cells.reset_index(drop=True)
+        self._check_carriers(cells)
+        fresh = self._jobs_of(masts, cells, first_number=len(self._all_cells))
+        before = {name: _fingerprint(job) for name, job in self._jobs.items()}
+        after = {name: _fingerprint(job) for name, job in fresh.items()}
+        removed = [name for name in before if after.get(name) != before[name]]
+        added = [name for name in after if before.get(name) != after[name]]
+        if removed or added:
+            gone = [self._jobs.pop(name) for name in removed]
+            self._all_cells = pd.concat([self._all_cells, cells], ignore_index=True)
+            self._apply(gone, [fresh[name] for name in added])
+            self._jobs |= {name: fresh[name] for name in added}
+        self.masts, self.cells = masts, cells
+        return Change(tuple(removed), tuple(added))
+
+    def _check_carriers(self, cells: pd.DataFrame) -> None:
+        asked = [
+            carrier
+            for carrier in carriers(cells)
+            if carrier.technology in self._plan.thresholds
+            and carrier.operator in self._plan.operators
+        ]
+        for carrier in asked:
+            if carrier not in self._plan.carriers:
+                raise InputError(
+                    "No cell of {operator} used {technology} on {frequency} MHz when the network "
+                    "was loaded; compute the coverage anew to add it",
+                    operator=carrier.operator,
+                    technology=carrier.technology,
+                    frequency=f"{carrier.frequency_mhz:g}",
+                )
+
+    def _levels_of(self, job: MastJob, wanted: NDArray[np.bool_] | None = None) -> Levels:
+        losses = self._losses(job)
+        pixels = {} if wanted is None else {"wanted": wanted}
+        return cell_levels(
+            job, losses, self._around.elevation, self._plan.settings.rx_height_m, **pixels
+        )
+
+    def _apply(self, gone: list[MastJob], come: list[MastJob]) -> None:
+        with ThreadPoolExecutor(self._threads) as pool:
+            old = list(pool.map(self._levels_of, gone))
+            new = list(pool.map(self._levels_of, come))
+            window = _bounding_window(self._levels, [*old, *new])
+            operators = sorted(
+                {self._plan.carriers[k].operator for item in (*old, *new) for k in item.carriers}
+            )
+            reached = self._with_margin(window)
+            named = (*operators, results.ANY_OPERATOR)
+            without = self._tally(reached, named)
+            self._remove(gone, old, pool)
+        for item in new:
+            composite.merge(item, self._levels)
+            composite.add_power(item, self._levels)
+        with_change = self._tally(reached, named)
+        for key, tally in with_change.items():
+            self._tallies[key] = self._tallies[key] + tally - without[key]
+
+    def _remove(self, gone: list[MastJob], old: list[Levels], pool: ThreadPoolExecutor) -> None:
+        """Take masts out: forget what they served, and ask the others about those pixels."""
+        for item in old:
+            composite.add_power(item, self._levels, -1.0)
+        lost = np.zeros(len(self._all_cells) + 1, bool)
+        for job in gone:
+            lost[job.cell_numbers] = True
+        affected = sorted({int(k) for item in old for k in item.carriers})
+        dirty = np.zeros(self._levels.best_cell.shape, bool)
+        for carrier in affected:
+            # A pixel whose second best went is asked about anew too.
+            dirty[carrier] = (
+                lost[self._levels.best_cell[carrier]] | lost[self._levels.second_cell[carrier]]
+            )
+            self._levels.best_dbm[carrier][dirty[carrier]] = -np.inf
+            self._levels.best_cell[carrier][dirty[carrier]] = -1
+            self._levels.second_dbm[carrier][dirty[carrier]] = -np.inf
+            self._levels.second_cell[carrier][dirty[carrier]] = -1
+        anywhere: NDArray[np.bool_] = np.logical_or.reduce(dirty)
+        if not anywhere.any():
+            return
+        candidates = [job for job in self._jobs.values() if np.isin(job.carrier, affected).any()]
+        rows, columns = np.nonzero(anywhere)
+        grid = self._plan.grid
+        reach = self._plan.settings.radius_m + grid.resolution_m
+        x_min, x_max = grid.x_centres()[[columns.min(), columns.max()]]
+        y_max, y_min = grid.y_centres()[[rows.min(), rows.max()]]
+
+        def ask(job: MastJob) -> Levels | None:
+            if not (
+                x_min - reach <= job.x_m <= x_max + reach
+                and y_min - reach <= job.y_m <= y_max + reach
+            ):
+                return None
+            losses = self._losses(job)
+            row, column = composite.place_in(grid, losses.grid)
+            height, width = losses.grid.shape
+            wanted = np.ascontiguousarray(anywhere[row : row + height, column : column + width])
+            if not wanted.any():
+                return None
+            return cell_levels(
+                job, losses, self._around.elevation, self._plan.settings.rx_height_m, wanted
+            )
+
+        for found in pool.map(ask, candidates):
+            if found is not None:
+                composite.merge(found, self._levels, only=dirty)
+
+    def _with_margin(self, window: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """Widen a window so that the fading of all neighbours of its pixels lies in it."""
+        margin = percentages.fading_reach_pixels(self._plan.grid.resolution_m)
+        row, column, height, width = window
+        top, left = max(0, row - margin), max(0, column - margin)
+        bottom = min(self._plan.grid.height, row + height + margin)
+        right = min(self._plan.grid.width, column + width + margin)
+        return top, left, bottom - top, right - left
+
+    def _tally(
+        self, window: tuple[int, int, int, int], operators: Iterable[str]
+    ) -> dict[_Key, percentages.Tally]:
+        """Sum a window of the area for some operators."""
+        row, column, height, width = window
+        part = self._levels.part(*window)
+        weights = self._weights.part(*window)
+        people = self._people[row : row + height, column : column + width]
+        model = models.get_model(self._plan.request.model)
+        sigma = sigma_by_cell(model, self._all_cells, self._plan.grid.resolution_m)
+        wanted = set(operators)
+        tallies = {}
+        for (name, operator), where in services(self._plan, part, sigma).items():
+            if operator not in wanted:
+                continue
+            sums = percentages.tally_pixels(weights, where, people)
+            if self._villages is not None:
+                sums["village"] = percentages.tally_points(
+                    self._zones, self._villages, part.grid, where
+                )
+            for measure, tally in sums.items():
+                tallies[name, operator, measure] = tally
+        return tallies
+
+
+def _fingerprint(job: MastJob) -> str:
+    """Return a hash of all that a mast's levels depend on beside the terrain."""
+    digest = hashlib.sha256()
+    for column in dataclasses.fields(job):
+        if column.name == "cell_numbers":
+            continue
+        value = getattr(job, column.name)
+        if isinstance(value, np.ndarray):
+            digest.update(value.tobytes())
+        elif column.name == "patterns":
+            for pattern in value:
+                digest.update(pattern.horizontal_db.tobytes() + pattern.vertical_db.tobytes())
+        else:
+            digest.update(repr(value).encode())
+        digest.update(b"|")
+    return digest.hexdigest()
+
+
+def _bounding_window(levels: composite.Composite, parts: list[Levels]) -> tuple[int, int, int, int]:
+    """Return the window of the area that several masts reach."""
+    spans = [(*composite.place_in(levels.grid, part.grid), *part.grid.shape) for part in parts]
+    top, left = (min(span[axis] for span in spans) for axis in (0, 1))
+    bottom, right = (max(span[axis] + span[axis + 2] for span in spans) for axis in (0, 1))
+    return top, left, bottom - top, right - left
