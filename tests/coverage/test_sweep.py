@@ -1,5 +1,6 @@
 """The area sweep against the path function, point by point, and rasters from radials."""
 
+import json
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from benchmarks import propagation
 from coverage import models, sweep, terrain
 from coverage.propagation import p1812
 from data.errors import InputError
@@ -176,6 +178,53 @@ def test_radials_of_100_km(kind, time_percent):
     points = np.append(rng.integers(9, count, size=30), count - 1)
     expected = path_losses(height, None, None, 30.0, 20.5, 1.0 / KM_PER_DEGREE, points, case)
     np.testing.assert_allclose(found[points], expected, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("zone_code", [1, 4])
+@pytest.mark.parametrize("bumps_m", [0.0, 20.0])
+def test_ducting_on_paths_with_a_clear_horizon(bumps_m, zone_code):
+    """Clutter obstructs, terrain does not, and ducting is the weakest mechanism."""
+    rng = np.random.default_rng(11)
+    count = 601
+    height = bumps_m * np.sin(np.arange(count) / 17.0) + 0.1 * bumps_m * rng.normal(size=count)
+    clutter = np.where(rng.random(count) < 0.5, 20.0, 0.0)
+    zone = np.full(count, zone_code)
+    case = {
+        "tx_height_m": 200.0,
+        "rx_height_m": 10.0,
+        "time_percent": 1.0,
+        "polarization": "vertical",
+    }
+    frequencies = [0.1, 0.6, 2.0]
+    found = sweep.radial_loss(
+        height,
+        step_m=100.0,
+        antenna_height_m=200.0,
+        frequencies_mhz=[1000.0 * f for f in frequencies],
+        settings=settings_of(case),
+        latitude_deg=20.0,
+        clutter_height_m=clutter,
+        zone=zone,
+    )
+    points = rng.integers(3, count, size=40)
+    for frequency, losses in zip(frequencies, found, strict=True):
+        # A path along a parallel keeps its latitude.
+        expected = [
+            p1812.basic_transmission_loss(
+                np.arange(n + 1) * 0.1,
+                height[: n + 1],
+                clutter_height_m=clutter[: n + 1],
+                zone=zone[: n + 1],
+                frequency_ghz=frequency,
+                tx_lat=20.0,
+                tx_lon=105.0,
+                rx_lat=20.0,
+                rx_lon=105.0 + n * 0.1 / KM_PER_DEGREE / math.cos(math.radians(20.0)),
+                **case,
+            )
+            for n in points
+        ]
+        np.testing.assert_allclose(losses[points], expected, rtol=0, atol=0.01)
 
 
 def hilly(size=240, resolution_m=50.0, seed=3, x_min=600_000.0, y_max=2_300_000.0):
@@ -470,3 +519,14 @@ def test_profile_between_says_what_is_wrong():
     )
     assert profile.distance_km[-1] == pytest.approx(1.0)
     assert np.diff(profile.distance_km).max() <= 0.030001
+
+
+def test_the_benchmark_reports_its_own_error(capsys):
+    propagation.main(["--radius-km", "1.5", "--spacing-m", "50", "--frequencies", "900,2600"])
+    result = json.loads(capsys.readouterr().out)
+    assert result["points"] == result["radials"] * 31
+    assert result["compared_points"] >= 500
+    assert result["max_abs_error_db"] < 0.01
+    for key in ("seconds", "us_per_point_per_thread", "peak_memory_mb"):
+        assert result[key] > 0.0
+    assert result["compile_seconds"] >= 0.0
