@@ -282,7 +282,7 @@ def directivity_dbi(horizontal_db: NDArray[np.float64], vertical_db: NDArray[np.
     weight = np.cos(angle[front])
     power = 10.0 ** (-0.1 * levelled[front])
     up_and_down = float(np.sum(power * weight) / np.sum(weight))
-    return -10.0 * math.log10(around * up_and_down)
+    return 10.0 * math.log10(1.0 / (around * up_and_down))
 
 
 def _decimal(value: float) -> str:

@@ -10,7 +10,16 @@ import pandas as pd
 import pytest
 import scipy.ndimage
 
-from coverage import antenna, calibration, composite, models, sweep, terrain
+from coverage import (
+    antenna,
+    calibrated_model,
+    calibration,
+    composite,
+    models,
+    point_prediction,
+    sweep,
+    terrain,
+)
 from coverage.mast import carriers, reference_eirp_dbm
 from coverage.propagation import p1812
 from coverage.propagation.ranges import ModelRangeWarning
@@ -75,17 +84,17 @@ def drive_test(
     )
 
 
-def fit(points: pd.DataFrame, **options: object) -> calibration.CalibratedModel:
+def fit(points: pd.DataFrame, **options: object) -> calibrated_model.CalibratedModel:
     return calibration.fit(points, name="test", base_model="p1812", created="2026-01-31", **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def calibrated() -> calibration.CalibratedModel:
+def calibrated() -> calibrated_model.CalibratedModel:
     return fit(drive_test())
 
 
 def test_offset_slope_and_clutter_are_found_in_spite_of_outliers(
-    calibrated: calibration.CalibratedModel,
+    calibrated: calibrated_model.CalibratedModel,
 ) -> None:
     assert calibrated.terms == ("offset", "slope", "clutter")
     assert calibrated.slope_db_per_decade == pytest.approx(SLOPE, abs=1.5)
@@ -97,7 +106,7 @@ def test_offset_slope_and_clutter_are_found_in_spite_of_outliers(
 
 
 def test_the_held_out_error_improves_and_is_honest(
-    calibrated: calibration.CalibratedModel,
+    calibrated: calibrated_model.CalibratedModel,
 ) -> None:
     before, after = calibrated.held_out_before, calibrated.held_out_after
     assert before.count == after.count == calibrated.bins
@@ -240,7 +249,7 @@ def test_names_that_are_no_file_names(name: str) -> None:
 
 
 def test_distances_and_frequencies_outside_the_measured_ones(
-    calibrated: calibration.CalibratedModel,
+    calibrated: calibrated_model.CalibratedModel,
 ) -> None:
     far = calibrated.distance_range_m[1]
     assert calibrated.correction_db(10 * far, 40, 1800.0) == calibrated.correction_db(
@@ -254,16 +263,16 @@ def test_distances_and_frequencies_outside_the_measured_ones(
 
 
 def test_a_saved_model_is_read_back_the_same(
-    calibrated: calibration.CalibratedModel, tmp_path: Path
+    calibrated: calibrated_model.CalibratedModel, tmp_path: Path
 ) -> None:
     folder = tmp_path / "models"
-    assert calibration.saved(folder) == {}
-    path = calibration.save(calibrated, folder)
-    assert calibration.load(path) == calibrated
+    assert calibrated_model.saved(folder) == {}
+    path = calibrated_model.save(calibrated, folder)
+    assert calibrated_model.load(path) == calibrated
     with pytest.raises(InputError, match="There is a calibrated model test already"):
-        calibration.save(calibrated, folder)
-    calibration.save(calibrated, folder, replace=True)
-    assert list(calibration.saved(folder)) == ["test"]
+        calibrated_model.save(calibrated, folder)
+    calibrated_model.save(calibrated, folder, replace=True)
+    assert list(calibrated_model.saved(folder)) == ["test"]
     assert [item.name for item in folder.iterdir()] == ["test.json"]
 
 
@@ -283,20 +292,20 @@ def test_a_saved_model_is_read_back_the_same(
     ],
 )
 def test_a_damaged_file_is_refused(
-    calibrated: calibration.CalibratedModel, tmp_path: Path, damage: object
+    calibrated: calibrated_model.CalibratedModel, tmp_path: Path, damage: object
 ) -> None:
-    path = calibration.save(calibrated, tmp_path)
+    path = calibrated_model.save(calibrated, tmp_path)
     content = json.loads(path.read_text())
     path.write_text(json.dumps(damage(content)))  # type: ignore[operator]
     with pytest.raises(InputError, match=r"test\.json holds no calibrated model"):
-        calibration.load(path)
+        calibrated_model.load(path)
     path.write_bytes(b"\x00\xff{")
     with pytest.raises(InputError, match="holds no calibrated model"):
-        calibration.load(path)
+        calibrated_model.load(path)
 
 
 def test_a_held_window_is_corrected_like_its_points(
-    calibrated: calibration.CalibratedModel,
+    calibrated: calibrated_model.CalibratedModel,
 ) -> None:
     grid = Grid(CRS, 600_000.0, 2_270_000.0, 100.0, 30, 20)
     loss = np.full((2, 20, 30), 120.0, np.float32)
@@ -327,7 +336,7 @@ def test_thinning_takes_the_median_of_each_cell_and_square() -> None:
             "cell_id": ["A", "A", "A", "A", "B"],
         }
     )
-    thinned = calibration.thin(frame)
+    thinned = point_prediction.thin(frame)
     assert thinned["cell_id"].tolist() == ["A", "A", "B"]
     assert thinned["level_dbm"].tolist() == [-90.0, -80.0, -70.0]
     assert thinned["samples"].tolist() == [3, 1, 1]
@@ -385,7 +394,7 @@ def test_points_get_the_loss_of_the_path_function_and_the_antenna() -> None:
     ground, codes, masts, cells = area()
     heights = Raster(GRID, np.where(codes.values == 50, 10.0, 0.0).astype(np.float32))
     points = places()
-    found = calibration.predict_points(
+    found = point_prediction.predict_points(
         ground, heights, masts, cells, points,
         settings=sweep.SweepSettings(), clutter_class=codes,
     )  # fmt: skip
@@ -430,7 +439,7 @@ def test_points_agree_with_the_area_prediction() -> None:
         {"x_m": GRID.x_centres()[column], "y_m": GRID.y_centres()[row], "cell_id": "D"}
     )
     settings = sweep.SweepSettings(radius_m=20_000.0)
-    found = calibration.predict_points(ground, None, masts, cells, points, settings=settings)
+    found = point_prediction.predict_points(ground, None, masts, cells, points, settings=settings)
     levels = composite.compose(
         ground, None, masts, cells, GRID,
         wanted=carriers(cells), settings=settings, threads=1,
@@ -449,12 +458,12 @@ def test_points_that_cannot_be_predicted_are_empty() -> None:
             "cell_id": ["A", "unknown", "A", "A"],
         }
     )
-    found = calibration.predict_points(
+    found = point_prediction.predict_points(
         ground, None, masts, cells, points, settings=sweep.SweepSettings()
     )
     assert np.isfinite(found["predicted_dbm"]).tolist() == [True, False, False, False]
     nowhere = points.assign(cell_id="unknown")
-    found = calibration.predict_points(
+    found = point_prediction.predict_points(
         ground, None, masts, cells, nowhere, settings=sweep.SweepSettings()
     )
     assert found["predicted_dbm"].isna().all()
@@ -464,7 +473,7 @@ def test_own_patterns_change_the_prediction() -> None:
     ground, _, masts, cells = area()
     cells["pattern"] = "mine"
     flat = antenna.Pattern("mine", np.zeros(360), np.zeros(360), 0.0, "test")
-    found = calibration.predict_points(
+    found = point_prediction.predict_points(
         ground, None, masts, cells, places(), settings=sweep.SweepSettings(),
         own_patterns={"mine": flat},
     )  # fmt: skip
@@ -479,7 +488,7 @@ def test_from_a_file_of_measurements_to_a_saved_model(tmp_path: Path) -> None:
     settings = sweep.SweepSettings(model="p1812")
     rng = np.random.default_rng(11)
     points = places(700)
-    truth = calibration.predict_points(
+    truth = point_prediction.predict_points(
         ground, None, masts, cells, points, settings=settings, clutter_class=codes
     )
     level = (
@@ -508,7 +517,7 @@ def test_from_a_file_of_measurements_to_a_saved_model(tmp_path: Path) -> None:
     assert model.correction_db(at[0], 40, at[1]) == pytest.approx(-5.0, abs=1.2)
     assert model.correction_db(at[0], 10, at[1]) == pytest.approx(-13.0, abs=2.0)
     assert model.held_out_after.rmse_db < 0.6 * model.held_out_before.rmse_db
-    assert calibration.load(calibration.save(model, tmp_path / "models")) == model
+    assert calibrated_model.load(calibrated_model.save(model, tmp_path / "models")) == model
 
 
 def test_a_calibration_can_be_cancelled() -> None:
