@@ -6,7 +6,7 @@ Symbols follow Hufford, "The ITS Irregular Terrain Model, version 1.2.2: the Alg
 there moves a window by one sample.
 
 Everything that does not depend on the frequency is computed once per point
-(`_point_geometry`, `_derive`), and `_attenuation` and `_variability` run once per frequency.
+(`_point_geometry`, `_derive`); `_frequency_loss` runs once per frequency.
 """
 
 import math
@@ -14,6 +14,8 @@ import math
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from coverage.kernels.elementary import cosine, exp, log, sine
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -86,22 +88,67 @@ WARN_TX_HORIZON_LONG = 0x0800
 WARN_RX_HORIZON_LONG = 0x1000
 WARN_REFRACTIVITY = 0x4000
 
+# Points are handled in blocks, so that arithmetic on them compiles to vector instructions. A
+# block is one array; each quantity has its place in it at a fixed distance from the others,
+# which shows the compiler that they do not overlap.
+_BLOCK = 64
+DISTANCE = 0 * _BLOCK
+THETA = 1 * _BLOCK
+HORIZON_TX = 2 * _BLOCK
+HORIZON_RX = 3 * _BLOCK
+EFFECTIVE_TX = 4 * _BLOCK
+EFFECTIVE_RX = 5 * _BLOCK
+A_E = 6 * _BLOCK
+N_S = 7 * _BLOCK
+DELTA_H = 8 * _BLOCK
+D_SML = 9 * _BLOCK
+D_ML = 10 * _BLOCK
+THETA_LOS = 11 * _BLOCK
+ROOT = 12 * _BLOCK
+LOG_C_TX = 13 * _BLOCK
+LOG_C_RX = 14 * _BLOCK
+C_TX = 15 * _BLOCK
+C_RX = 16 * _BLOCK
+LOG_SML = 17 * _BLOCK
+SIGMA_D = 18 * _BLOCK
+A_E_23 = 19 * _BLOCK
+LOG_D = 20 * _BLOCK
+SEEN_DELTA_H = 21 * _BLOCK
+X_TERMINALS = 22 * _BLOCK
+GAINS = 23 * _BLOCK
+CLUTTER = 24 * _BLOCK
+REACH = 25 * _BLOCK
+D_3 = 26 * _BLOCK
+A_3 = 27 * _BLOCK
+SLOPE = 28 * _BLOCK
+INTERCEPT = 29 * _BLOCK
+D_0 = 30 * _BLOCK
+D_1 = 31 * _BLOCK
+A_0 = 32 * _BLOCK
+A_1 = 33 * _BLOCK
+A_REF = 34 * _BLOCK
+MODE = 35 * _BLOCK
+ATTENUATION = 36 * _BLOCK
+BLOCK_ROWS = 37
+
 _THIRD = 1.0 / 3.0
+_DB = 10.0 / math.log(10.0)
 _MAX_SAMPLES = 245
 MAX_POINTS = 500_000  # positions in a profile have 19 bits before the point, see _resample
-_EARTH_M = 6370e3
+_VOGLER = 4.0 / 3.0 * 6370e3
 # sums may be reordered there; NaN and infinity do not occur
+_VECTOR = {"nsz", "contract", "arcp"}
 _REORDER = {"reassoc", "nsz", "nnan", "ninf", "contract", "arcp"}
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _effective_earth(n0: float, mean_height_m: float) -> tuple[float, float]:
     """Surface refractivity and the curvature of the effective Earth ([Alg.] 3.1, TN101 4.3-4.4)."""
     n_s = n0 * math.exp(-mean_height_m / 9460.0)
     return n_s, 157e-9 * (1.0 - 0.04665 * math.exp(n_s / 179.3))
 
 
-@njit(cache=True, nogil=True, fastmath=_REORDER)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
 def _resample(
     y: Floats, start: float, step: float, count: int, samples: Floats
 ) -> tuple[float, float]:
@@ -127,7 +174,7 @@ def _resample(
     return total, moment
 
 
-@njit(cache=True, nogil=True, fastmath=_REORDER)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
 def _detrend(
     samples: Floats,
     count: int,
@@ -150,14 +197,14 @@ def _detrend(
         keys[j] = b if b >= 0 else b ^ 0x7FFFFFFF
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _key(value: float) -> np.int32:
     """Return the key of a number."""
     b = np.float32(value).view(np.int32)
     return np.int32(b if b >= 0 else b ^ 0x7FFFFFFF)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _from_key(key: np.int32) -> float:
     """Return the number of a key."""
     b = np.int32(key if key >= 0 else key ^ 0x7FFFFFFF)
@@ -168,7 +215,7 @@ _LOWEST = np.int32(-(2**31))
 _HIGHEST = np.int32(2**31 - 1)
 
 
-@njit(cache=True, nogil=True, fastmath=_REORDER)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_REORDER)
 def _count_above(keys: Keys, count: int, bound: np.int32) -> int:
     """Count the keys greater than `bound`."""
     total = np.float32(0.0)
@@ -177,7 +224,7 @@ def _count_above(keys: Keys, count: int, bound: np.int32) -> int:
     return int(total)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _next_below(keys: Keys, count: int, bound: np.int32) -> np.int32:
     """Return the largest key not above `bound`."""
     best = _LOWEST
@@ -187,7 +234,7 @@ def _next_below(keys: Keys, count: int, bound: np.int32) -> np.int32:
     return best
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _next_above(keys: Keys, count: int, bound: np.int32) -> np.int32:
     """Return the smallest key above `bound`."""
     best = _HIGHEST
@@ -197,7 +244,7 @@ def _next_above(keys: Keys, count: int, bound: np.int32) -> np.int32:
     return best
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _kth_largest(keys: Keys, count: int, k: int, guess: float, rank_step: float) -> float:
     """Return the k-th largest number (k from 1).
 
@@ -258,7 +305,7 @@ def _kth_largest(keys: Keys, count: int, k: int, guess: float, rank_step: float)
     return _from_key(key)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _terrain_irregularity(
     y: Floats,
     start: float,
@@ -292,7 +339,7 @@ def _terrain_irregularity(
     return (high - low) / (1.0 - 0.8 * math.exp(-span_m / 50e3))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _fit_line(
     y: Floats, sum_y: Floats, sum_iy: Floats, n: int, first_index: float, last_index: float
 ) -> tuple[float, float]:
@@ -313,7 +360,7 @@ def _fit_line(
     return mean - slope * middle, mean + slope * (n - middle)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _point_geometry(
     y: Floats,
     sum_y: Floats,
@@ -372,138 +419,218 @@ def _point_geometry(
     return theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, delta_h
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _sigma_h(delta_h: float) -> float:
-    """Rms terrain departure within the first Fresnel zone ([Alg.] 3.6a of ERL 79-ITS 67)."""
-    return 0.78 * delta_h * math.exp(-0.5 * math.sqrt(math.sqrt(delta_h)))
+@njit(inline="always")
+def _sigma_h(delta_h):  # type: ignore[no-untyped-def]
+    """Rms terrain departure within the first Fresnel zone (eq. 3.6a of ERL 79-ITS 67)."""
+    return 0.78 * delta_h * exp(-0.5 * math.sqrt(math.sqrt(delta_h)))
 
 
-@njit(cache=True, nogil=True)
-def _derive(
-    theta_tx: float,
-    theta_rx: float,
-    hzn_tx: float,
-    hzn_rx: float,
-    eff_tx: float,
-    eff_rx: float,
-    a_e: float,
-    delta_h: float,
-) -> tuple[float, float, float, float, float, float, float]:
-    """Compute what the attenuation at any frequency needs of a point's geometry."""
-    d_sml = math.sqrt(2.0 * eff_tx * a_e) + math.sqrt(2.0 * eff_rx * a_e)
-    d_ml = hzn_tx + hzn_rx
-    theta_los = -max(theta_tx + theta_rx, -d_ml / a_e)
-    # C_0 of Vogler for the two terminals' own radii; a_j = d_Lj^2 / (2 h_ej)
-    log_c_tx = math.log((4.0 / 3.0) * _EARTH_M * 2.0 * eff_tx / (hzn_tx * hzn_tx)) * _THIRD
-    log_c_rx = math.log((4.0 / 3.0) * _EARTH_M * 2.0 * eff_rx / (hzn_rx * hzn_rx)) * _THIRD
-    sigma_d = _sigma_h(delta_h * (1.0 - 0.8 * math.exp(-d_sml / 50e3)))
-    a_e_23 = math.exp(2.0 * _THIRD * math.log(a_e))
-    return d_sml, d_ml, theta_los, log_c_tx, log_c_rx, sigma_d, a_e_23
+@njit(inline="always")
+def _roughness(delta_h, d):  # type: ignore[no-untyped-def]
+    """Terrain irregularity as it shows over a distance (eq. 3 of ERL 79-ITS 67)."""
+    return delta_h * (1.0 - 0.8 * exp(-min(d, 30e6) / 50e3))
 
 
-@njit(cache=True, nogil=True)
-def _height_gain(x: float, k: int, log_k: float) -> float:
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_VECTOR)
+def _derive(w: Floats, count: int, product: float, low_antenna: float) -> None:
+    """Compute from a block's geometry what the attenuation at any frequency needs."""
+    for j in range(count):
+        a_e = w[A_E + j]
+        eff_tx = w[EFFECTIVE_TX + j]
+        eff_rx = w[EFFECTIVE_RX + j]
+        hzn_tx = w[HORIZON_TX + j]
+        hzn_rx = w[HORIZON_RX + j]
+        d_ml = hzn_tx + hzn_rx
+        w[D_SML + j] = math.sqrt(2.0 * eff_tx * a_e) + math.sqrt(2.0 * eff_rx * a_e)
+        w[D_ML + j] = d_ml
+        w[THETA_LOS + j] = -max(w[THETA + j], -d_ml / a_e)
+        w[ROOT + j] = math.sqrt(1.0 + (eff_tx * eff_rx - product) / (product + low_antenna))
+    for j in range(count):
+        # C_0 of Vogler for the terminals' own radii; a_j = d_Lj^2 / (2 h_ej)
+        hzn_tx = w[HORIZON_TX + j]
+        hzn_rx = w[HORIZON_RX + j]
+        log_tx = log(_VOGLER * 2.0 * w[EFFECTIVE_TX + j] / (hzn_tx * hzn_tx)) * _THIRD
+        log_rx = log(_VOGLER * 2.0 * w[EFFECTIVE_RX + j] / (hzn_rx * hzn_rx)) * _THIRD
+        w[LOG_C_TX + j] = log_tx
+        w[LOG_C_RX + j] = log_rx
+        w[C_TX + j] = exp(log_tx)
+        w[C_RX + j] = exp(log_rx)
+    for j in range(count):
+        d_sml = w[D_SML + j]
+        w[LOG_SML + j] = log(d_sml)
+        w[SIGMA_D + j] = _sigma_h(_roughness(w[DELTA_H + j], d_sml))
+        w[A_E_23 + j] = exp(2.0 * _THIRD * log(w[A_E + j]))
+    for j in range(count):
+        d = w[DISTANCE + j]
+        w[LOG_D + j] = log(d)
+        w[SEEN_DELTA_H + j] = _roughness(w[DELTA_H + j], d)
+
+
+@njit(inline="always")
+def _height_gain(x, k, log_k):  # type: ignore[no-untyped-def]
     """Height gain F(x, K) over a smooth Earth ([Alg.] 6.4-6.6)."""
-    if x < 200.0:
-        w = -log_k
-        if k < 1e-5 or x * w * w * w > 5495.0:
-            return 17.372 * math.log(x) - 117.0 if x > 1.0 else -117.0
-        return 2.5e-5 * x * x / k - 8.686 * w - 15.0
-    log_x = math.log(x)
-    gain = 0.05751 * x - 4.343 * log_x
-    if x < 2000.0:
-        w = 0.0134 * x * math.exp(-0.005 * x)
-        gain = (1.0 - w) * gain + w * (17.372 * log_x - 117.0)
-    return gain
+    log_x = log(max(x, 1.0))
+    far = 17.372 * log_x - 117.0
+    cubed = -log_k * log_k * log_k
+    low = far if (k < 1e-5 or x * cubed > 5495.0) else 2.5e-5 * x * x / k + 8.686 * log_k - 15.0
+    high = 0.05751 * x - 4.343 * log_x
+    mix = 0.0134 * x * exp(-0.005 * min(max(x, 0.0), 2000.0))
+    high = (1.0 - mix) * high + mix * far if x < 2000.0 else high
+    return low if x < 200.0 else high
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _diffraction(
-    d: float,
-    wave_number: float,
-    k_1: float,
-    f_cbrt: float,
-    a_e: float,
-    theta_los: float,
-    hzn_tx: float,
-    hzn_rx: float,
-    d_ml: float,
-    x_terminals: float,
-    gains: float,
-    root: float,
-    delta_h: float,
-    clutter: float,
-) -> float:
+@njit(inline="always")
+def _knife_edge(v):  # type: ignore[no-untyped-def]
+    """Loss of one knife edge from the square of nu ([Alg.] 6.1)."""
+    near = 6.02 + 9.11 * math.sqrt(max(v, 0.0)) - 1.27 * v
+    return near if v < 5.76 else 12.953 + _DB * log(max(v, 5.0))
+
+
+@njit(inline="always")
+def _diffraction(  # type: ignore[no-untyped-def]
+    d, wave_number, k_1, f_cbrt, a_e, theta_los, hzn_tx, hzn_rx, d_ml, x_terminals, gains,
+    root, delta_h,
+):  # fmt: skip
     """Diffraction attenuation at distance d, far beyond the horizons ([Alg.] 4.9-4.20)."""
     theta_nlos = d / a_e - theta_los
     d_nlos = d - d_ml
-    # two knife edges
     common = 0.0795775 * wave_number * theta_nlos * theta_nlos * d_nlos
-    v_tx = common * hzn_tx / (d_nlos + hzn_tx)
-    v_rx = common * hzn_rx / (d_nlos + hzn_rx)
-    edge = 0.0
-    product = 1.0
-    if v_tx < 5.76:
-        edge += 6.02 + 9.11 * math.sqrt(v_tx) - 1.27 * v_tx
-    else:
-        edge += 12.953
-        product = v_tx
-    if v_rx < 5.76:
-        edge += 6.02 + 9.11 * math.sqrt(v_rx) - 1.27 * v_rx
-    else:
-        edge += 12.953
-        product *= v_rx
-    if product != 1.0:
-        edge += 10.0 * math.log10(product)
+    edge = _knife_edge(common * hzn_tx / (d_nlos + hzn_tx)) + _knife_edge(
+        common * hzn_rx / (d_nlos + hzn_rx)
+    )
     # rounded Earth (Vogler, three radii)
-    radius = d_nlos / theta_nlos
-    c_0 = ((4.0 / 3.0) * _EARTH_M / radius) ** _THIRD
+    c_0 = exp(log(_VOGLER * theta_nlos / d_nlos) * _THIRD)
     x = (1.607 - k_1 * c_0) * c_0 * c_0 * f_cbrt * (d_nlos / 1000.0) + x_terminals
-    if x <= 0.0:
-        return math.nan
-    smooth = 0.05751 * x - 10.0 * math.log10(x) - gains - 20.0
-    # weight between them
-    roughness = delta_h * (1.0 - 0.8 * math.exp(-d / 50e3))
-    q = (root + (-theta_los * a_e + d_ml) / d) * min(roughness * wave_number, 6283.2)
-    w = 25.1 / (25.1 + math.sqrt(q))
-    return w * smooth + (1.0 - w) * edge + clutter
+    smooth = 0.05751 * x - _DB * log(max(x, 1e-300)) - gains - 20.0
+    smooth = smooth if x > 0.0 else math.nan
+    q = (root + (-theta_los * a_e + d_ml) / d) * min(_roughness(delta_h, d) * wave_number, 6283.2)
+    weight = 25.1 / (25.1 + math.sqrt(q))
+    return weight * smooth + (1.0 - weight) * edge
 
 
-@njit(cache=True, nogil=True)
-def _line_of_sight(
-    d: float,
-    eff_tx: float,
-    eff_rx: float,
-    wave_number: float,
-    z_re: float,
-    z_im: float,
-    delta_h: float,
-    slope: float,
-    intercept: float,
-    w: float,
-) -> float:
-    """Attenuation inside the horizon: two rays mixed with diffraction ([Alg.] 4.43-4.50)."""
-    sigma = _sigma_h(delta_h * (1.0 - 0.8 * math.exp(-d / 50e3)))
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_VECTOR)
+def _diffraction_line(w: Floats, count: int, frequency: Floats, product: float) -> None:
+    """Write the line through the attenuation at two points far beyond the horizons."""
+    f_mhz = frequency[F_MHZ]
+    wave_number = frequency[F_WAVE_NUMBER]
+    f_cbrt = frequency[F_CBRT]
+    k_1 = frequency[F_K]
+    log_k = frequency[F_LOG_K]
+    for j in range(count):
+        c_tx = w[C_TX + j]
+        k_tx = k_1 * c_tx
+        x_tx = (1.607 - k_tx) * c_tx * c_tx * f_cbrt * (w[HORIZON_TX + j] / 1000.0)
+        gain_tx = _height_gain(x_tx, k_tx, log_k + w[LOG_C_TX + j])
+        c_rx = w[C_RX + j]
+        k_rx = k_1 * c_rx
+        x_rx = (1.607 - k_rx) * c_rx * c_rx * f_cbrt * (w[HORIZON_RX + j] / 1000.0)
+        gain_rx = _height_gain(x_rx, k_rx, log_k + w[LOG_C_RX + j])
+        w[X_TERMINALS + j] = x_tx + x_rx
+        w[GAINS + j] = gain_tx + gain_rx
+        w[CLUTTER + j] = min(15.0, 0.5 * _DB * log(1.0 + 1e-5 * product * f_mhz * w[SIGMA_D + j]))
+        w[REACH + j] = w[A_E_23 + j] / f_cbrt
+    for j in range(count):
+        d_ml = w[D_ML + j]
+        d_3 = max(w[D_SML + j], d_ml + 5.0 * w[REACH + j])
+        w[D_3 + j] = d_3
+        w[A_3 + j] = _diffraction(
+            d_3, wave_number, k_1, f_cbrt, w[A_E + j], w[THETA_LOS + j], w[HORIZON_TX + j],
+            w[HORIZON_RX + j], d_ml, w[X_TERMINALS + j], w[GAINS + j], w[ROOT + j],
+            w[DELTA_H + j],
+        )  # fmt: skip
+    for j in range(count):
+        a_4 = _diffraction(
+            w[D_3 + j] + 10.0 * w[REACH + j], wave_number, k_1, f_cbrt, w[A_E + j],
+            w[THETA_LOS + j], w[HORIZON_TX + j], w[HORIZON_RX + j], w[D_ML + j],
+            w[X_TERMINALS + j], w[GAINS + j], w[ROOT + j], w[DELTA_H + j],
+        )  # fmt: skip
+        slope = (a_4 - w[A_3 + j]) / (10.0 * w[REACH + j])
+        w[SLOPE + j] = slope
+        w[INTERCEPT + j] = w[A_3 + j] + w[CLUTTER + j] - slope * w[D_3 + j]
+
+
+@njit(inline="always")
+def _two_ray(d, eff_tx, eff_rx, wave_number, z_re, z_im, delta_h):  # type: ignore[no-untyped-def]
+    """Attenuation by interference with the reflected ray ([Alg.] 4.46-4.50)."""
+    sigma = _sigma_h(_roughness(delta_h, d))
     height = eff_tx + eff_rx
     sin_psi = height / math.sqrt(d * d + height * height)
     # reflection coefficient (sin psi - Z) / (sin psi + Z), reduced by the roughness
     re_a = sin_psi - z_re
     re_b = sin_psi + z_re
-    scale = math.exp(-min(10.0, wave_number * sigma * sin_psi)) / (re_b * re_b + z_im * z_im)
+    scale = exp(-min(10.0, wave_number * sigma * sin_psi)) / (re_b * re_b + z_im * z_im)
     r_re = (re_a * re_b - z_im * z_im) * scale
     r_im = -z_im * (re_a + re_b) * scale
     q = r_re * r_re + r_im * r_im
-    if q < 0.25 or q < sin_psi:
-        scale = math.sqrt(sin_psi / q)
-        r_re *= scale
-        r_im *= scale
+    scale = math.sqrt(sin_psi / q) if (q < 0.25 or q < sin_psi) else 1.0
     phase = wave_number * 2.0 * eff_tx * eff_rx / d
-    if phase > 0.5 * math.pi:
-        phase = math.pi - (0.5 * math.pi) ** 2 / phase
-    re = math.cos(phase) + r_re
-    im = r_im - math.sin(phase)
-    two_ray = -10.0 * math.log10(re * re + im * im)
-    return w * two_ray + (1.0 - w) * (slope * d + intercept)
+    phase = math.pi - (0.5 * math.pi) ** 2 / phase if phase > 0.5 * math.pi else phase
+    re = cosine(phase) + r_re * scale
+    im = r_im * scale - sine(phase)
+    return -_DB * log(max(re * re + im * im, 1e-300))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_VECTOR)
+def _reference_attenuation(w: Floats, count: int, frequency: Floats) -> None:
+    """Write the attenuation within the smooth Earth's horizon and on the diffraction line."""
+    f_mhz = frequency[F_MHZ]
+    wave_number = frequency[F_WAVE_NUMBER]
+    z_re = frequency[F_Z_RE]
+    z_im = frequency[F_Z_IM]
+    for j in range(count):
+        slope = w[SLOPE + j]
+        intercept = w[INTERCEPT + j]
+        d_ml = w[D_ML + j]
+        d_0 = 0.04 * f_mhz * w[EFFECTIVE_TX + j] * w[EFFECTIVE_RX + j]
+        d_0 = min(d_0, 0.5 * d_ml) if intercept >= 0.0 else d_0
+        w[D_0 + j] = d_0
+        w[D_1 + j] = (
+            d_0 + 0.25 * (d_ml - d_0) if intercept >= 0.0 else max(-intercept / slope, 0.25 * d_ml)
+        )
+    for j in range(count):
+        w[A_0 + j] = _two_ray(
+            w[D_0 + j], w[EFFECTIVE_TX + j], w[EFFECTIVE_RX + j], wave_number, z_re, z_im,
+            w[DELTA_H + j],
+        )  # fmt: skip
+    for j in range(count):
+        w[A_1 + j] = _two_ray(
+            w[D_1 + j], w[EFFECTIVE_TX + j], w[EFFECTIVE_RX + j], wave_number, z_re, z_im,
+            w[DELTA_H + j],
+        )  # fmt: skip
+    for j in range(count):
+        d = w[DISTANCE + j]
+        d_sml = w[D_SML + j]
+        slope = w[SLOPE + j]
+        intercept = w[INTERCEPT + j]
+        d_0 = w[D_0 + j]
+        d_1 = w[D_1 + j]
+        weight = 1.0 / (1.0 + f_mhz * w[DELTA_H + j] / max(10e3, d_sml))
+        a_0 = weight * w[A_0 + j] + (1.0 - weight) * (slope * d_0 + intercept)
+        a_1 = weight * w[A_1 + j] + (1.0 - weight) * (slope * d_1 + intercept)
+        a_sml = d_sml * slope + intercept
+        # a curve k_1 d + k_2 log d through the three points, if its coefficients allow it
+        log_0 = log(d_0)
+        q = w[LOG_SML + j] - log_0
+        beyond = d_sml - d_0
+        step = d_1 - d_0
+        k_2 = max(
+            0.0,
+            (beyond * (a_1 - a_0) - step * (a_sml - a_0))
+            / (beyond * (log(d_1) - log_0) - step * q),
+        )
+        found = d_0 < d_1 and (intercept > 0.0 or k_2 > 0.0)
+        k_1 = (a_sml - a_0 - k_2 * q) / beyond
+        k_2_alone = max(a_sml - a_0, 0.0) / q
+        k_1_alone = slope if k_2_alone == 0.0 else 0.0
+        straight = max(a_sml - a_1, 0.0) / (d_sml - d_1)
+        straight = slope if straight == 0.0 else straight
+        k_2 = k_2_alone if k_1 < 0.0 else k_2
+        k_1 = k_1_alone if k_1 < 0.0 else k_1
+        k_2 = k_2 if found else 0.0
+        k_1 = k_1 if found else straight
+        inside = a_sml - k_1 * (d_sml - d) + k_2 * (w[LOG_D + j] - w[LOG_SML + j])
+        w[A_REF + j] = max(inside if d < d_sml else slope * d + intercept, 0.0)
+        w[MODE + j] = LINE_OF_SIGHT if d < d_sml else DIFFRACTION
 
 
 # [Alg.] 6.13: curves of H_01
@@ -511,14 +638,14 @@ _H_A = np.array([25.0, 80.0, 177.0, 395.0, 705.0])
 _H_B = np.array([24.0, 45.0, 68.0, 80.0, 105.0])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _h0_curve(j: int, r: float) -> float:
     """Return one of the tabulated curves of H_01."""
     inverse = 1.0 / (r * r)
     return 10.0 * math.log10(1.0 + _H_A[j] * inverse * inverse + _H_B[j] * inverse)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _h0(r: float, eta_s: float) -> float:
     """Troposcatter frequency gain function between its tabulated curves."""
     eta_s = min(max(eta_s, 1.0), 5.0)
@@ -530,11 +657,10 @@ def _h0(r: float, eta_s: float) -> float:
     return result
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _troposcatter(
     d: float,
-    theta_tx: float,
-    theta_rx: float,
+    theta_both: float,
     hzn_tx: float,
     hzn_rx: float,
     eff_tx: float,
@@ -554,7 +680,7 @@ def _troposcatter(
         if ad < 0.0:
             ad = -ad
             ratio = 1.0 / ratio
-        theta = theta_tx + theta_rx + d / a_e
+        theta = theta_both + d / a_e
         r_1 = 2.0 * wave_number * theta * eff_tx
         r_2 = 2.0 * wave_number * theta * eff_rx
         if r_1 < 0.2 and r_2 < 0.2:
@@ -594,138 +720,41 @@ def _troposcatter(
     return loss - 0.1 * (n_s - 301.0) * math.exp(-td / 40e3) + h_0, h_0
 
 
-@njit(cache=True, nogil=True)
-def _attenuation(
-    frequency: Floats,
-    d: float,
-    log_d: float,
-    tx_m: float,
-    rx_m: float,
-    low_antenna: float,
-    theta_tx: float,
-    theta_rx: float,
-    hzn_tx: float,
-    hzn_rx: float,
-    eff_tx: float,
-    eff_rx: float,
-    a_e: float,
-    n_s: float,
-    delta_h: float,
-    d_sml: float,
-    d_ml: float,
-    theta_los: float,
-    log_c_tx: float,
-    log_c_rx: float,
-    sigma_d: float,
-    a_e_23: float,
-) -> tuple[float, int]:
-    """Return the reference attenuation and the mode of propagation ([Alg.] 4.1-4.8)."""
-    f_mhz = frequency[F_MHZ]
+@njit(cache=True, nogil=True, error_model="numpy")
+def _beyond_diffraction(w: Floats, count: int, frequency: Floats) -> None:
+    """Put the troposcatter line where it governs ([Alg.] 4.52-4.55)."""
     wave_number = frequency[F_WAVE_NUMBER]
-    z_re = frequency[F_Z_RE]
-    z_im = frequency[F_Z_IM]
-    f_cbrt = frequency[F_CBRT]
-    k_1 = frequency[F_K]
-
-    # distance-free parts of the diffraction attenuation
-    c_tx = math.exp(log_c_tx)
-    c_rx = math.exp(log_c_rx)
-    k_tx = k_1 * c_tx
-    k_rx = k_1 * c_rx
-    x_tx = (1.607 - k_tx) * c_tx * c_tx * f_cbrt * (hzn_tx / 1000.0)
-    x_rx = (1.607 - k_rx) * c_rx * c_rx * f_cbrt * (hzn_rx / 1000.0)
-    gains = _height_gain(x_tx, k_tx, frequency[F_LOG_K] + log_c_tx) + _height_gain(
-        x_rx, k_rx, frequency[F_LOG_K] + log_c_rx
-    )
-    clutter_ratio = 1.0 + 1e-5 * tx_m * rx_m * f_mhz * sigma_d
-    clutter = 15.0 if clutter_ratio >= 1000.0 else 5.0 * math.log10(clutter_ratio)
-    product = tx_m * rx_m
-    root = math.sqrt(1.0 + (eff_tx * eff_rx - product) / (product + low_antenna))
-
-    # the diffraction line through two points far beyond the horizons
-    reach = a_e_23 / f_cbrt
-    d_3 = max(d_sml, d_ml + 5.0 * reach)
-    d_4 = d_3 + 10.0 * reach
-    a_3 = _diffraction(
-        d_3, wave_number, k_1, f_cbrt, a_e, theta_los, hzn_tx, hzn_rx, d_ml, x_tx + x_rx,
-        gains, root, delta_h, clutter,
-    )  # fmt: skip
-    a_4 = _diffraction(
-        d_4, wave_number, k_1, f_cbrt, a_e, theta_los, hzn_tx, hzn_rx, d_ml, x_tx + x_rx,
-        gains, root, delta_h, clutter,
-    )  # fmt: skip
-    slope = (a_4 - a_3) / (d_4 - d_3)
-    intercept = a_3 - slope * d_3
-
-    if d >= d_sml:
-        # Diffraction up to d_x, troposcatter beyond: the second line matters only past the
-        # least value that d_x can take.
-        if d <= max(d_sml, d_ml + 1.088 * reach * frequency[F_LOG]):
-            return max(slope * d + intercept, 0.0), DIFFRACTION
+    for j in range(count):
+        d = w[DISTANCE + j]
+        d_sml = w[D_SML + j]
+        d_ml = w[D_ML + j]
+        # the least distance at which troposcatter can begin
+        least = max(d_sml, d_ml + 1.088 * w[REACH + j] * frequency[F_LOG])
+        if d < d_sml or d <= least:
+            continue
+        slope = w[SLOPE + j]
+        intercept = w[INTERCEPT + j]
         d_5 = d_ml + 200e3
         a_6, h0 = _troposcatter(
-            d_ml + 400e3, theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, n_s,
-            wave_number, theta_los, -1.0,
+            d_ml + 400e3, w[THETA + j], w[HORIZON_TX + j], w[HORIZON_RX + j],
+            w[EFFECTIVE_TX + j], w[EFFECTIVE_RX + j], w[A_E + j], w[N_S + j], wave_number,
+            w[THETA_LOS + j], -1.0,
         )  # fmt: skip
         a_5, h0 = _troposcatter(
-            d_5, theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, n_s,
-            wave_number, theta_los, h0,
+            d_5, w[THETA + j], w[HORIZON_TX + j], w[HORIZON_RX + j], w[EFFECTIVE_TX + j],
+            w[EFFECTIVE_RX + j], w[A_E + j], w[N_S + j], wave_number, w[THETA_LOS + j], h0,
         )  # fmt: skip
         if a_5 < 1000.0:
             slope_s = (a_6 - a_5) / 200e3
-            d_x = max(
-                max(d_sml, d_ml + 1.088 * reach * frequency[F_LOG]),
-                (a_5 - intercept - slope_s * d_5) / (slope - slope_s),
-            )
+            d_x = max(least, (a_5 - intercept - slope_s * d_5) / (slope - slope_s))
             if d > d_x:
-                return max(slope_s * d + (slope - slope_s) * d_x + intercept, 0.0), TROPOSCATTER
+                w[A_REF + j] = max(slope_s * d + (slope - slope_s) * d_x + intercept, 0.0)
+                w[MODE + j] = TROPOSCATTER
         elif d > 10e6:
-            return max(slope * d + intercept, 0.0), TROPOSCATTER
-        return max(slope * d + intercept, 0.0), DIFFRACTION
-
-    a_sml = d_sml * slope + intercept
-    d_0 = 0.04 * f_mhz * eff_tx * eff_rx
-    if intercept >= 0.0:
-        d_0 = min(d_0, 0.5 * d_ml)
-        d_1 = d_0 + 0.25 * (d_ml - d_0)
-    else:
-        d_1 = max(-intercept / slope, 0.25 * d_ml)
-    w = 1.0 / (1.0 + f_mhz * delta_h / max(10e3, d_sml))
-    a_1 = _line_of_sight(d_1, eff_tx, eff_rx, wave_number, z_re, z_im, delta_h, slope, intercept, w)
-    found = False
-    k_hat_1 = 0.0
-    k_hat_2 = 0.0
-    if d_0 < d_1:
-        a_0 = _line_of_sight(
-            d_0, eff_tx, eff_rx, wave_number, z_re, z_im, delta_h, slope, intercept, w
-        )
-        q = math.log(d_sml / d_0)
-        beyond = d_sml - d_0
-        k_hat_2 = max(
-            0.0,
-            (beyond * (a_1 - a_0) - (d_1 - d_0) * (a_sml - a_0))
-            / (beyond * math.log(d_1 / d_0) - (d_1 - d_0) * q),
-        )
-        found = intercept > 0.0 or k_hat_2 > 0.0
-        if found:
-            k_hat_1 = (a_sml - a_0 - k_hat_2 * q) / beyond
-            if k_hat_1 < 0.0:
-                k_hat_1 = 0.0
-                k_hat_2 = max(a_sml - a_0, 0.0) / q
-                if k_hat_2 == 0.0:
-                    k_hat_1 = slope
-    if not found:
-        k_hat_1 = max(a_sml - a_1, 0.0) / (d_sml - d_1)
-        k_hat_2 = 0.0
-        if k_hat_1 == 0.0:
-            k_hat_1 = slope
-    a_ref = a_sml - k_hat_1 * (d_sml - d)
-    if k_hat_2 != 0.0:
-        a_ref += k_hat_2 * (log_d - math.log(d_sml))
-    return max(a_ref, 0.0), LINE_OF_SIGHT
+            w[MODE + j] = TROPOSCATTER
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _warnings(
     d: float,
     theta_tx: float,
@@ -766,7 +795,7 @@ def _warnings(
     return bits
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _fault(n_s: float, a_e: float) -> int:
     """Return why the geometry is outside the model, or 0."""
     if n_s < 150.0:
@@ -778,72 +807,108 @@ def _fault(n_s: float, a_e: float) -> int:
     return 0
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _curve(statistics: Floats, first: int, d_e: float) -> float:
+@njit(inline="always")
+def _curve(c_1, c_2, x_1, x_2, x_3, d_e):  # type: ignore[no-untyped-def]
     """Climate curve over the effective distance ([Alg.] 5.4-5.6, TN101 III.69)."""
-    t = (d_e - statistics[first + 3]) / statistics[first + 4]
-    u = d_e / statistics[first + 2]
+    t = (d_e - x_2) / x_3
+    u = d_e / x_1
     u = u * u
-    return (statistics[first] + statistics[first + 1] / (1.0 + t * t)) * u / (1.0 + u)
+    return (c_1 + c_2 / (1.0 + t * t)) * u / (1.0 + u)
 
 
-@njit(cache=True, nogil=True)
-def _variability(
-    frequency: Floats,
-    statistics: Floats,
-    d: float,
-    decay_d: float,
-    eff_tx: float,
-    eff_rx: float,
-    delta_h: float,
-    a_ref: float,
-) -> float:
-    """Attenuation relative to free space exceeded as the statistics ask ([Alg.] section 5)."""
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_VECTOR)
+def _variability(w: Floats, count: int, frequency: Floats, statistics: Floats) -> None:
+    """Write the attenuation that the statistics ask for ([Alg.] section 5)."""
     wave_number = frequency[F_WAVE_NUMBER]
+    d_ex_f = frequency[F_D_EX]
     z_t = statistics[V_Z_T]
     z_l = statistics[V_Z_L]
     z_s = statistics[V_Z_S]
     mode = int(statistics[V_MODE])
-    d_ex = math.sqrt(18e6 * eff_tx) + math.sqrt(18e6 * eff_rx) + frequency[F_D_EX]
-    d_e = 130e3 * d / d_ex if d < d_ex else 130e3 + d - d_ex
-
-    sigma_s = 0.0
-    if statistics[V_NO_SITUATION] == 0.0:
-        sigma_s = 5.0 + 3.0 * math.exp(-d_e / 100e3)
-    sigma_l = 0.0
-    if statistics[V_NO_LOCATION] == 0.0:
-        rough = wave_number * delta_h * (1.0 - 0.8 * decay_d)
-        sigma_l = 10.0 * rough / (rough + 13.0)
-    y_l = sigma_l * z_l
-
-    if z_t < 0.0:
-        sigma_t = _curve(statistics, V_MINUS, d_e) * frequency[F_G_MINUS]
-    else:
-        sigma_t = _curve(statistics, V_PLUS, d_e) * frequency[F_G_PLUS]
-        if z_t > statistics[V_Z_D]:
-            sigma_td = statistics[V_C_D] * sigma_t
-            sigma_t = sigma_td + (sigma_t - sigma_td) * statistics[V_Z_D] / z_t
-    y_t = sigma_t * z_t
-
+    situation = 1.0 - statistics[V_NO_SITUATION]
+    location = 1.0 - statistics[V_NO_LOCATION]
+    side = V_MINUS if z_t < 0.0 else V_PLUS
+    # sigma_T = sigma_T+- (1, or the tail's mixture beyond z_D) times the frequency factor
+    time_factor = frequency[F_G_MINUS] if z_t < 0.0 else frequency[F_G_PLUS]
+    c_d = statistics[V_C_D]
+    if z_t > statistics[V_Z_D]:
+        time_factor *= c_d + (1.0 - c_d) * statistics[V_Z_D] / z_t
+    c_1, c_2 = statistics[side], statistics[side + 1]
+    x_1, x_2, x_3 = statistics[side + 2], statistics[side + 3], statistics[side + 4]
+    m_1, m_2 = statistics[V_MEDIAN], statistics[V_MEDIAN + 1]
+    y_1, y_2, y_3 = (
+        statistics[V_MEDIAN + 2], statistics[V_MEDIAN + 3], statistics[V_MEDIAN + 4],
+    )  # fmt: skip
     z_s_2 = z_s * z_s
-    rest = sigma_s * sigma_s + y_t * y_t / (7.8 + z_s_2) + y_l * y_l / (24.0 + z_s_2)
-    if mode == 0:
-        y_r = 0.0
-        rest += sigma_t * sigma_t + sigma_l * sigma_l
-    elif mode == 1:
-        y_r = y_t
-        rest += sigma_l * sigma_l
-    elif mode == 2:
-        y_r = math.sqrt(sigma_t * sigma_t + sigma_l * sigma_l) * z_t
-    else:
-        y_r = y_t + y_l
-    result = a_ref - _curve(statistics, V_MEDIAN, d_e) - y_r - math.sqrt(rest) * z_s
-    if result < 0.0:
-        result = result * (29.0 - result) / (29.0 - 10.0 * result)
-    return result
+    # which variances act together with situation, and which with time, by mode
+    with_time = 1.0 if mode == 0 else 0.0
+    with_location = 1.0 if mode <= 1 else 0.0
+    mobile = 1.0 if mode == 2 else 0.0
+    own_time = 1.0 if mode in (1, 3) else 0.0
+    own_location = 1.0 if mode == 3 else 0.0
+    for j in range(count):
+        d = w[DISTANCE + j]
+        d_ex = math.sqrt(18e6 * w[EFFECTIVE_TX + j]) + math.sqrt(18e6 * w[EFFECTIVE_RX + j])
+        d_ex += d_ex_f
+        d_e = 130e3 * d / d_ex if d < d_ex else 130e3 + d - d_ex
+        sigma_s = situation * (5.0 + 3.0 * exp(-min(d_e, 30e6) / 100e3))
+        rough = wave_number * w[SEEN_DELTA_H + j]
+        sigma_l = location * 10.0 * rough / (rough + 13.0)
+        sigma_t = _curve(c_1, c_2, x_1, x_2, x_3, d_e) * time_factor
+        y_l = sigma_l * z_l
+        y_t = sigma_t * z_t
+        time_2 = sigma_t * sigma_t
+        location_2 = sigma_l * sigma_l
+        rest = (
+            sigma_s * sigma_s
+            + y_t * y_t / (7.8 + z_s_2)
+            + y_l * y_l / (24.0 + z_s_2)
+            + with_time * time_2
+            + with_location * location_2
+        )
+        y_r = own_time * y_t + own_location * y_l + mobile * math.sqrt(time_2 + location_2) * z_t
+        a = w[A_REF + j] - _curve(m_1, m_2, y_1, y_2, y_3, d_e) - y_r - math.sqrt(rest) * z_s
+        w[ATTENUATION + j] = a * (29.0 - a) / (29.0 - 10.0 * a) if a < 0.0 else a
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _frequency_loss(
+    w: Floats, count: int, frequency: Floats, statistics: Floats, product: float
+) -> None:
+    """Write the attenuation of a block at one frequency; `_derive` comes first."""
+    _diffraction_line(w, count, frequency, product)
+    _reference_attenuation(w, count, frequency)
+    _beyond_diffraction(w, count, frequency)
+    _variability(w, count, frequency, statistics)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _put(
+    w: Floats,
+    j: int,
+    d: float,
+    theta: float,
+    hzn_tx: float,
+    hzn_rx: float,
+    eff_tx: float,
+    eff_rx: float,
+    a_e: float,
+    n_s: float,
+    delta_h: float,
+) -> None:
+    """Write the geometry of one point into a block."""
+    w[DISTANCE + j] = d
+    w[THETA + j] = theta
+    w[HORIZON_TX + j] = hzn_tx
+    w[HORIZON_RX + j] = hzn_rx
+    w[EFFECTIVE_TX + j] = eff_tx
+    w[EFFECTIVE_RX + j] = eff_rx
+    w[A_E + j] = a_e
+    w[N_S + j] = n_s
+    w[DELTA_H + j] = delta_h
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _store(
     frequency: Floats,
     statistics: Floats,
@@ -875,25 +940,19 @@ def _store(
     out[R_FAULT] = _fault(n_s, a_e)
     if out[R_FAULT] != 0:
         return
-    d_sml, d_ml, theta_los, log_c_tx, log_c_rx, sigma_d, a_e_23 = _derive(
-        theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, delta_h
-    )
-    a_ref, mode = _attenuation(
-        frequency, d, math.log(d), tx_m, rx_m, low_antenna, theta_tx, theta_rx, hzn_tx, hzn_rx,
-        eff_tx, eff_rx, a_e, n_s, delta_h, d_sml, d_ml, theta_los, log_c_tx, log_c_rx, sigma_d,
-        a_e_23,
-    )  # fmt: skip
-    out[R_A_REF] = a_ref
-    out[R_MODE] = mode
+    w = np.empty(BLOCK_ROWS * _BLOCK)
+    _put(w, 0, d, theta_tx + theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, n_s, delta_h)
+    _derive(w, 1, tx_m * rx_m, low_antenna)
+    _frequency_loss(w, 1, frequency, statistics, tx_m * rx_m)
+    out[R_A_REF] = w[A_REF]
+    out[R_MODE] = w[MODE]
     out[R_FREE_SPACE] = frequency[F_FREE_SPACE] + 20.0 * math.log10(d / 1000.0)
-    out[R_LOSS] = out[R_FREE_SPACE] + _variability(
-        frequency, statistics, d, math.exp(-d / 50e3), eff_tx, eff_rx, delta_h, a_ref
-    )
+    out[R_LOSS] = out[R_FREE_SPACE] + w[ATTENUATION]
     if math.isnan(out[R_LOSS]):
         out[R_FAULT] = FAULT_STEEP
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def itm_area(
     frequency: Floats,
     statistics: Floats,
@@ -932,7 +991,7 @@ def itm_area(
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def itm_path(
     frequency: Floats,
     statistics: Floats,
@@ -994,7 +1053,7 @@ def itm_path(
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _prefix_sums(height_m: Floats, n: int, y: Floats, sum_y: Floats, sum_iy: Floats) -> None:
     """Heights above the first point, and sums over the points before each index."""
     base = height_m[0]
@@ -1011,7 +1070,7 @@ def _prefix_sums(height_m: Floats, n: int, y: Floats, sum_y: Floats, sum_iy: Flo
     sum_iy[n + 1] = moment
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _exact_horizon_rx(d: float, spacing_m: float, steps: int) -> float:
     """Return the receiver's distance to a point, by the repeated subtraction of `itm_path`."""
     for _ in range(steps):
@@ -1019,7 +1078,7 @@ def _exact_horizon_rx(d: float, spacing_m: float, steps: int) -> float:
     return d
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _rounding_decides(
     n: int, k: int, spacing_m: float, tx_m: float, rx_m: float, hzn_tx: float, hzn_rx: float
 ) -> bool:
@@ -1032,7 +1091,26 @@ def _rounding_decides(
     return abs(deciles - np.rint(deciles)) < 1e-9
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _flush(
+    w: Floats,
+    count: int,
+    point: NDArray[np.int64],
+    frequencies: Floats,
+    statistics: Floats,
+    product: float,
+    out: Floats,
+) -> None:
+    """Compute the losses of a block of points and write them to their places."""
+    _derive(w, count, product, 10.0)
+    for f in range(frequencies.shape[0]):
+        _frequency_loss(w, count, frequencies[f], statistics, product)
+        base = frequencies[f, F_FREE_SPACE] - 60.0
+        for j in range(count):
+            out[f, point[j]] = base + 2.0 * _DB * w[LOG_D + j] + w[ATTENUATION + j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def itm_radial(
     frequencies: Floats,
     statistics: Floats,
@@ -1107,6 +1185,10 @@ def itm_radial(
     bits = residuals.view(np.int32)
     keys = np.empty(_MAX_SAMPLES, np.int32)
     hint = np.zeros(2)
+    w = np.empty(BLOCK_ROWS * _BLOCK)
+    point = np.empty(_BLOCK, np.int64)
+    filled = 0
+    product = tx_m * rx_m
     warnings = 0
 
     for n in range(1, last + 1):
@@ -1225,29 +1307,18 @@ def itm_radial(
             samples, residuals, bits, keys, hint,
         )  # fmt: skip
         warnings |= _warnings(d, theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, n_s)
-        d_sml, d_ml, theta_los, log_c_tx, log_c_rx, sigma_d, a_e_23 = _derive(
-            theta_tx, theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, delta_h
-        )
-        log_d = math.log(d)
-        spreading = 20.0 / math.log(10.0) * (log_d - math.log(1000.0))
-        decay_d = math.exp(-d / 50e3)
-        for f in range(frequencies.shape[0]):
-            a_ref, _ = _attenuation(
-                frequencies[f], d, log_d, tx_m, rx_m, 10.0, theta_tx, theta_rx, hzn_tx, hzn_rx,
-                eff_tx, eff_rx, a_e, n_s, delta_h, d_sml, d_ml, theta_los, log_c_tx, log_c_rx,
-                sigma_d, a_e_23,
-            )  # fmt: skip
-            out[f, n] = (
-                frequencies[f, F_FREE_SPACE]
-                + spreading
-                + _variability(
-                    frequencies[f], statistics, d, decay_d, eff_tx, eff_rx, delta_h, a_ref
-                )
-            )
+        _put(w, filled, d, theta_tx + theta_rx, hzn_tx, hzn_rx, eff_tx, eff_rx, a_e, n_s, delta_h)
+        point[filled] = n
+        filled += 1
+        if filled == _BLOCK:
+            _flush(w, filled, point, frequencies, statistics, product, out)
+            filled = 0
+    if filled > 0:
+        _flush(w, filled, point, frequencies, statistics, product, out)
     return warnings
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def itm_block(
     frequencies: Floats,
     statistics: Floats,
