@@ -39,7 +39,7 @@ def inverse_normal(x: float) -> float:
 
 @njit(cache=True, nogil=True)
 def knife_edge(nu: float) -> float:
-    """Return J(nu), the loss of a single knife edge, eq. 12. [dB]."""
+    """Return J(nu), the loss of a single knife edge, section 4.3.1. [dB]."""
     if nu <= -0.78:
         return 0.0
     v = nu - 0.1
@@ -120,7 +120,7 @@ def first_term(
 def first_term_mixed(
     adft: float, d: float, hte: float, hre: float, f: float, omega: float, vertical: bool
 ) -> float:
-    """Return the first-term loss with land and sea shares of the path, eq. 29. [dB]."""
+    """Return the first-term loss with land and sea shares of the path, section 4.3.3. [dB]."""
     loss = 0.0
     if omega < 1.0:
         loss += (1.0 - omega) * first_term(adft, d, hte, hre, f, 22.0, 0.003, vertical)
@@ -201,7 +201,7 @@ def zone_shares(d: NDArray[np.float64], zone: NDArray[np.int8]) -> tuple[float, 
 
 @njit(cache=True, nogil=True)
 def beta_0(phi: float, dtm: float, dlm: float) -> float:
-    """Return the time share of refractivity lapse rates over 100 N/km, section 4.1. [%]."""
+    """Return the time share of refractivity lapse rates over 100 N/km, section 3. [%]."""
     phi = abs(phi)
     tau = 1.0 - math.exp(-4.12e-4 * dlm**2.41)
     mu1 = (10.0 ** (-dtm / (16.0 - 6.6 * tau)) + 10.0 ** (-5.0 * (0.496 + 0.354 * tau))) ** 0.2
@@ -225,7 +225,7 @@ def time_variation(
     ae: float,
     b0: float,
 ) -> float:
-    """Return A(p), the time dependence of ducting, eq. 50. [dB]."""
+    """Return A(p), the time dependence of ducting, section 4.5. [dB]."""
     tau = 1.0 - math.exp(-4.12e-4 * dlm**2.41)
     alpha = max(-0.6 - 3.5e-9 * d**3.1 * tau, -3.4)
     mu2 = min((500.0 / ae * d * d / (math.sqrt(hte) + math.sqrt(hre)) ** 2) ** alpha, 1.0)
@@ -244,7 +244,7 @@ def time_variation(
 
 @njit(cache=True, nogil=True)
 def coastal_correction(omega: float, distance_to_coast: float, dl: float, hs: float) -> float:
-    """Return the over-sea duct coupling correction of one terminal, eq. 48. [dB]."""
+    """Return the over-sea duct coupling correction of one terminal, section 4.5. [dB]."""
     if omega >= 0.75 and distance_to_coast <= dl and distance_to_coast <= 5.0:
         return (
             -3.0
@@ -285,7 +285,7 @@ def ducting(
 
 @njit(cache=True, nogil=True)
 def troposcatter(d: float, theta: float, f: float, p: float, n0: float) -> float:
-    """Return the tropospheric-scatter loss, eq. 43. [dB]."""
+    """Return the tropospheric-scatter loss, section 4.4. [dB]."""
     lf = 25.0 * math.log10(f) - 2.5 * math.log10(0.5 * f) ** 2
     return (
         190.1

@@ -14,7 +14,8 @@ while walking outwards:
 - On the smooth Earth the point of largest nu solves the cubic of the
   reflection point, so that the profile of zero height needs no scan.
 - The largest nu of a line-of-sight path does not come from a hull. It is a
-  minimum over all earlier points, written so that it vectorises.
+  minimum over the earlier points, written so that it vectorises, that skips
+  blocks of points which a line above them shows to be clear enough.
 
 All of this is free of frequency and done once. What depends on frequency is
 arithmetic on arrays, with elementary functions written out so that the
@@ -681,7 +682,7 @@ def _scatter_base(first: int, last: int, theta: Array, log_d: Array, out: Array)
 
 @njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
 def _angle_share(first: int, last: int, theta: Array, out: Array) -> None:
-    """Write Fj, eq. 57: 1 - (1 + tanh z)/2 = 1/(1 + exp 2z)."""
+    """Write Fj, section 4.6: 1 - (1 + tanh z)/2 = 1/(1 + exp 2z)."""
     for n in range(first, last + 1):
         out[n] = 1.0 / (1.0 + _exp2(4.8 * _LOG2_E / 0.3 * (theta[n] - 0.3)))
 
@@ -777,7 +778,7 @@ def _duct_angle(
     dlr: Array,
     out: Array,
 ) -> None:
-    """Write a lower bound of theta' (eq. 49): exact beyond the horizon."""
+    """Write a lower bound of theta' (section 4.5): exact beyond the horizon."""
     for n in range(first, last + 1):
         clear = dlr[n] == 0.0
         limit_t = 0.0 if clear else 0.1 * dlt[n]
@@ -787,7 +788,7 @@ def _duct_angle(
 
 @njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
 def _excess(first: int, last: int, theta: Array, dl: Array, dlr: Array, out: Array) -> None:
-    """Write theta'' of one end (eq. 46); 0 on a clear path, whose horizon is not known here."""
+    """Write theta'' of one end (section 4.5); 0 on a clear path, whose horizon is unknown."""
     for n in range(first, last + 1):
         value = max(theta[n] - 0.1 * dl[n], 0.0)
         out[n] = 0.0 if dlr[n] == 0.0 else value
@@ -804,7 +805,7 @@ def _shielding(
     dlr: Array,
     out: Array,
 ) -> None:
-    """Write the site-shielding losses of both ends (eq. 45)."""
+    """Write the site-shielding losses of both ends (section 4.5)."""
     cube = 0.264 * f ** (1.0 / 3.0)
     for n in range(first, last + 1):
         t = 1.0 + 0.361 * excess_t[n] * math.sqrt(f * dlt[n])

@@ -66,7 +66,7 @@ def path_centre_latitude(
 
     References
     ----------
-    ITU-R P.1812-7, Attachment to Annex 1 on great-circle paths.
+    ITU-R P.1812-7, Annex 1, great-circle path calculations.
     """
     lat_1 = math.radians(tx_lat)
     lat_2 = math.radians(rx_lat)
@@ -400,7 +400,7 @@ def basic_transmission_loss(
 
     References
     ----------
-    ITU-R P.1812-8, Annex 1, equations as named in the kernel.
+    ITU-R P.1812-8, Annex 1, sections as named in the kernel.
 
     Examples
     --------
