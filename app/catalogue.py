@@ -82,11 +82,10 @@ def extract() -> Catalog:
     found = Catalog(domain="phusong", locale="vi")
     for package, keywords in PACKAGES.items():
         for path in sorted((ROOT / package).rglob("*.py")):
-            place = (path.relative_to(ROOT).as_posix(), 0)
             for texts in texts_in(path.read_text(encoding="utf-8"), keywords):
-                found.add(texts if len(texts) > 1 else texts[0], locations=[place])
+                found.add(texts if len(texts) > 1 else texts[0])
     for text in labels.declared_texts():
-        found.add(text, locations=[("data/schema.py", 0)])
+        found.add(text)
     return found
 
 
@@ -133,10 +132,10 @@ def update(code: str) -> None:
             continue
         key = entry.id[0] if isinstance(entry.id, tuple) else entry.id
         old = kept.get(key)
-        places = sorted({(place, None) for place, _ in entry.locations})
-        fresh.add(entry.id, old.string if old is not None else "", locations=places)
+        fresh.add(entry.id, old.string if old is not None else "")
     with path.open("wb") as file:
-        write_po(file, fresh, width=100, sort_output=True, include_lineno=False, omit_header=False)
+        # Without places, so that moving a text changes nothing here.
+        write_po(file, fresh, width=100, sort_output=True, no_location=True)
     # Dates in the header would change with every run.
     lines = [
         line

@@ -61,6 +61,14 @@ KINDS = {
 
 ANY_OPERATOR = mark("Any operator")
 
+#: What the project's own data say about themselves; other sources keep their words.
+OWN_SOURCES = (
+    mark("Phủ Sóng generator"),
+    mark("not observed"),
+    mark("communes and wards since 1 July 2025"),
+    mark("Apache-2.0 (generated); published facts"),
+)
+
 #: Services in the order in which they are shown.
 SERVICE_ORDER = ("2G", "3G", "4G", "5G", "3G_or_4G", "any")
 

@@ -85,8 +85,9 @@ def warp_classes(classes: NDArray[np.uint8], grid: Grid) -> Warped:
     )
     shrink = max(1.0, max(width, height) / LONGEST_SIDE)
     if shrink > 1.0:
-        width, height = max(1, int(width / shrink)), max(1, int(height / shrink))
-        transform = transform * rasterio.Affine.scale(shrink)
+        edges = rasterio.transform.array_bounds(height, width, transform)
+        width, height = max(1, round(width / shrink)), max(1, round(height / shrink))
+        transform = rasterio.transform.from_bounds(*edges, width, height)
     warped = np.full((height, width), TRANSPARENT, np.uint8)
     reproject(
         np.ascontiguousarray(classes),

@@ -45,9 +45,9 @@ def show(area: Workspace) -> None:
                 _("illustrative") if origins[name].illustrative else _("observed")
                 for name in frame["name"]
             ],
-            _("Source"): [origins[name].source for name in frame["name"]],
-            _("Describes"): [origins[name].vintage for name in frame["name"]],
-            _("Licence"): [origins[name].licence for name in frame["name"]],
+            _("Source"): [_(origins[name].source) for name in frame["name"]],
+            _("Describes"): [_(origins[name].vintage) for name in frame["name"]],
+            _("Licence"): [_(origins[name].licence) for name in frame["name"]],
             _("Read on"): [formats.date(origins[name].retrieved_at) for name in frame["name"]],
         }
     )
@@ -79,7 +79,7 @@ def _table(place: str, content: str) -> tuple[pd.DataFrame, dict[str, Provenance
 def _details(name: str, origin: Provenance) -> None:
     style.facts(
         [
-            (_("Method"), origin.method),
+            (_("Method, in the words of the source"), origin.method),
             (_("File or address"), origin.url_or_file),
             (_("SHA-256"), origin.sha256),
         ]

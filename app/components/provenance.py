@@ -79,9 +79,9 @@ def _input(item: dict[str, Any]) -> str:
     read_on = item["retrieved_at"]
     parts = [
         _("illustrative") if item["illustrative"] else "",
-        item["source"],
-        item["vintage"],
-        item["licence"],
+        _(item["source"]),
+        _(item["vintage"]),
+        _(item["licence"]),
         _("read on {date}", date=formats.date(read_on)) if read_on else "",
     ]
     return " · ".join(part for part in parts if part)

@@ -49,7 +49,9 @@ def _editor(area: Workspace, kept: list[references.ReportedFigure]) -> None:
             "source": [item.source for item in kept],
             "date": [_date(item.date) for item in kept],
         }
-    ).astype({"percent": "float64", "date": "object"})
+    ).astype(dict.fromkeys(("subject", "denominator", "method", "source"), "str"))
+    # An empty column would otherwise be taken for one of numbers.
+    frame = frame.astype({"percent": "float64", "date": "object"})
     generation = st.session_state.get("reported.generation", 0)
     edited = st.data_editor(
         frame,
