@@ -700,11 +700,7 @@ def examine(
             reproject=reproject,
         )
     _check_across(layer, columns, shapes, faults, context)
-    unknown = {
-        str(name): _plain(frame[name])
-        for name in frame.columns
-        if name not in declared.columns and name not in used and name != _geometry_name(frame)
-    }
+    unknown = _unknown_columns(declared, frame, used, faults)
     result = pd.DataFrame({**columns, **unknown}, index=frame.index)
     if shapes is not None:
         result = gpd.GeoDataFrame(result, geometry=shapes)
@@ -728,11 +724,9 @@ def conform(layer: str, frame: pd.DataFrame) -> pd.DataFrame:
     """
     declared = layer_named(layer)
     frame = frame.reset_index(drop=True)
-    columns = _declared_columns(declared, frame, Faults(layer, None, np.arange(len(frame))))
-    geometry = _geometry_name(frame)
-    for name in frame.columns:
-        if name not in declared.columns and name != geometry:
-            columns[str(name)] = _plain(frame[name])
+    faults = Faults(layer, None, np.arange(len(frame)))
+    columns = _declared_columns(declared, frame, faults)
+    columns |= _unknown_columns(declared, frame, (), faults)
     result = pd.DataFrame(columns, index=frame.index)
     if declared.geometry is None:
         return result
@@ -812,11 +806,22 @@ def _geometry_name(frame: pd.DataFrame) -> str | None:
     return None
 
 
-def _plain(series: pd.Series) -> pd.Series:
-    """Return an unknown column in a type that the database keeps."""
-    if series.dtype != object:
-        return series
-    return series.map(str, na_action="ignore").astype(TEXT)
+def _unknown_columns(
+    layer: Layer, frame: pd.DataFrame, used: tuple[str, ...], faults: Faults
+) -> dict[str, pd.Series]:
+    """Return the columns that the layer does not declare, in types that the database keeps."""
+    geometry = _geometry_name(frame)
+    columns = {}
+    for name in frame.columns:
+        if name in layer.columns or name in used or name == geometry:
+            continue
+        column = frame[name]
+        if column.dtype == object or isinstance(column.dtype, pd.StringDtype):
+            column, wrong = to_text(column)
+            expected = message("control characters cannot be stored; left empty")
+            faults.values(str(name), wrong, frame[name], expected, "warning")
+        columns[str(name)] = column
+    return columns
 
 
 def _declared_columns(layer: Layer, frame: pd.DataFrame, faults: Faults) -> dict[str, pd.Series]:

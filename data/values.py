@@ -7,6 +7,9 @@ mask of the rows whose value is there but not of that type.
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +22,7 @@ _EMPTY = {"", "nan", "na", "n/a", "null", "none"}
 _YES = {"yes", "y", "true", "t", "1", "có", "x"}
 _NO = {"no", "n", "false", "f", "0", "không"}
 # Characters that databases and XML cut or refuse; tab and line breaks are fine.
-_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def to_text(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
@@ -35,16 +38,14 @@ def to_text(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
     tuple of Series and NDArray
         The text and a mask of rows that hold control characters.
     """
-    if pd.api.types.is_float_dtype(series.dtype) or series.dtype == object:
-        texts = series.map(_one_text, na_action="ignore")
-    else:
-        texts = series.map(str, na_action="ignore")
+    # Text with lone surrogates fits into no string type: search it as objects first.
+    objects = _objects(series, _one_text)
     wrong = np.zeros(len(series), bool)
-    if len(series):
-        # Lone surrogates cannot be held by every string type: search them as objects first.
-        wrong = texts.astype(object).str.contains(_CONTROL, regex=True).eq(True).to_numpy(bool)
-        texts = texts.mask(wrong)
-    texts = texts.astype(TEXT).str.normalize("NFC").str.strip()
+    for position, text in enumerate(objects):
+        if text is not None and _CONTROL.search(text):
+            wrong[position] = True
+            objects[position] = None
+    texts = pd.Series(objects, index=series.index, dtype=TEXT).str.normalize("NFC").str.strip()
     return texts.mask(texts == ""), wrong
 
 
@@ -67,7 +68,7 @@ def to_number(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
         numbers = series.astype("float64")
         given = series.notna().to_numpy(bool)
     else:
-        texts = series.map(_number_text, na_action="ignore").astype(object)
+        texts = pd.Series(_objects(series, _number_text), index=series.index, dtype=object)
         given = (texts.notna() & ~texts.isin(_EMPTY)).to_numpy(bool)
         numbers = pd.to_numeric(texts.where(given), errors="coerce").astype("float64")
     wrong = given & ~np.isfinite(numbers.to_numpy())
@@ -107,8 +108,8 @@ def to_flag(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
     """
     if pd.api.types.is_bool_dtype(series.dtype):
         return series.astype("boolean"), np.zeros(len(series), bool)
-    texts = series.map(_one_text, na_action="ignore").astype(object)
-    words = texts.map(lambda text: text.strip().lower(), na_action="ignore")
+    texts = _objects(series, lambda value: _one_text(value).strip().lower())
+    words = pd.Series(texts, index=series.index, dtype=object)
     yes, no = words.isin(_YES).to_numpy(bool), words.isin(_NO).to_numpy(bool)
     wrong = (words.notna() & ~words.isin(_EMPTY)).to_numpy(bool) & ~yes & ~no
     flags = pd.Series(pd.NA, index=series.index, dtype="boolean")
@@ -136,6 +137,15 @@ def to_date(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
     right &= pd.to_datetime(days.where(right), format="%Y-%m-%d", errors="coerce").notna()
     wrong = wrong | (days.notna() & ~right).to_numpy(bool)
     return days.mask(wrong), wrong
+
+
+def _objects(series: pd.Series, convert: Callable[[Any], object]) -> NDArray[np.object_]:
+    """Return converted values as an array of objects; missing ones are None."""
+    values = series.to_numpy(dtype=object)
+    missing = series.isna().to_numpy(bool)
+    out = np.full(len(values), None, dtype=object)
+    out[~missing] = [convert(value) for value in values[~missing]]
+    return out
 
 
 def _one_text(value: object) -> str:

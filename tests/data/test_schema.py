@@ -135,6 +135,17 @@ def test_unknown_columns_are_kept() -> None:
     assert kept["lẫn lộn"].tolist()[:2] == ["1", "hai"]
 
 
+def test_text_that_no_database_holds_is_left_out_of_unknown_columns() -> None:
+    frame = samples.masts()
+    frame["ghi chú"] = pd.Series(["một", "hai\x00", "\ud800"], dtype=object)
+    found = schema.examine("masts", frame)
+    assert [(p.row, p.column, p.severity) for p in found.problems] == [
+        (3, "ghi chú", "warning"),
+        (4, "ghi chú", "warning"),
+    ]
+    assert found.frame["ghi chú"].isna().tolist() == [False, True, True]
+
+
 def test_a_column_that_is_there_twice_is_an_error() -> None:
     frame = samples.cells()
     frame = pd.concat([frame, frame[["load"]]], axis=1)

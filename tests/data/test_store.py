@@ -22,7 +22,7 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from rasterio.warp import transform_bounds
 from rio_cogeo.cogeo import cog_validate
@@ -81,7 +81,8 @@ vietnamese = st.text(
 )
 
 
-@settings(max_examples=12, deadline=None)
+# Shrinking would write to the disk hundreds of times.
+@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     rows=st.lists(
         st.tuples(
