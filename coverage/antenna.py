@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +194,23 @@ def resample(values_db: NDArray[np.float64], steps: int = STEPS) -> NDArray[np.f
     return np.interp(wanted, given, np.append(values_db, values_db[0]))
 
 
+@lru_cache(maxsize=1024)
+def tables(pattern: Pattern) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both cuts of a pattern in `STEPS` steps, for the compiled code.
+
+    Parameters
+    ----------
+    pattern
+        The pattern.
+
+    Returns
+    -------
+    horizontal_db, vertical_db
+        Length `STEPS`; not to be changed. [dB]
+    """
+    return resample(pattern.horizontal_db), resample(pattern.vertical_db)
+
+
 def attenuation_db(
     pattern: Pattern, azimuth_offset_deg: NDArray[np.float64], below_beam_deg: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -213,8 +230,7 @@ def attenuation_db(
     numpy.ndarray
         Attenuation, 0 or positive. [dB]
     """
-    horizontal = resample(pattern.horizontal_db)
-    vertical = resample(pattern.vertical_db)
+    horizontal, vertical = tables(pattern)
     at = np.arange(STEPS + 1) * (360.0 / STEPS)
     in_plane = np.interp(
         np.mod(azimuth_offset_deg, 360.0), at, np.append(horizontal, horizontal[0])

@@ -332,6 +332,11 @@ class Levels:
 
 _EVERYWHERE = np.empty((0, 0), np.bool_)
 
+#: Power ratio of each packed loss.
+_LOSS_RATIO: NDArray[np.float64] = 10.0 ** (
+    -0.1 * kernels.LOSS_STEP_DB * np.arange(kernels.NO_LOSS + 1, dtype=np.float64)
+)
+
 
 def cell_levels(
     job: MastJob,
@@ -363,11 +368,14 @@ def cell_levels(
     window = losses.grid
     x_m, y_m = np.meshgrid(window.x_centres(), window.y_centres())
     used, local_carrier = np.unique(job.carrier, return_inverse=True)
+    heights, antenna_height = np.unique(job.antenna_amsl_m, return_inverse=True)
+    first, antenna_of = _antennas(job)
     level = np.empty((len(used), *window.shape), np.float32)
     cell = np.empty((len(used), *window.shape), np.int32)
     power = np.empty((len(used), *window.shape), np.float64)
     kernels.mast_levels(
         losses.packed,
+        _LOSS_RATIO,
         terrain.sample(elevation, x_m, y_m),
         wanted,
         float(x_m[0, 0]),
@@ -377,20 +385,42 @@ def cell_levels(
         job.y_m,
         receiver_height_m,
         job.north_offset_deg,
+        heights,
+        antenna_height[first].astype(np.int64),
+        job.azimuth_deg[first],
+        job.electrical_tilt_deg[first],
+        job.mechanical_tilt_deg[first],
+        np.stack([antenna.tables(job.patterns[index])[0] for index in first]),
+        np.stack([antenna.tables(job.patterns[index])[1] for index in first]),
+        np.array([job.patterns[index].max_attenuation_db for index in first]),
+        antenna_of,
         job.loss,
         local_carrier.astype(np.int64),
-        job.antenna_amsl_m,
         job.eirp_dbm,
-        job.azimuth_deg,
-        job.electrical_tilt_deg,
-        job.mechanical_tilt_deg,
-        np.stack([antenna.resample(pattern.horizontal_db) for pattern in job.patterns]),
-        np.stack([antenna.resample(pattern.vertical_db) for pattern in job.patterns]),
-        np.array([pattern.max_attenuation_db for pattern in job.patterns]),
-        job.load,
+        job.load * 10.0 ** (0.1 * job.eirp_dbm),
         level,
         cell,
         power,
     )
     numbers = np.append(job.cell_numbers, np.int32(-1))  # -1 keeps meaning "no cell"
     return Levels(window, used, level, numbers[cell], power)
+
+
+def _antennas(job: MastJob) -> tuple[list[int], NDArray[np.int64]]:
+    """Return a cell of each antenna and each cell's antenna: cells of one panel share it."""
+    numbers: dict[tuple[object, ...], int] = {}
+    first: list[int] = []
+    antenna_of = np.empty(len(job.eirp_dbm), np.int64)
+    columns = (
+        job.antenna_amsl_m,
+        np.nan_to_num(job.azimuth_deg, nan=-1.0),
+        job.electrical_tilt_deg,
+        job.mechanical_tilt_deg,
+    )
+    for index, described in enumerate(zip(*columns, strict=True)):
+        key = (*described, id(job.patterns[index]))
+        if key not in numbers:
+            numbers[key] = len(first)
+            first.append(index)
+        antenna_of[index] = numbers[key]
+    return first, antenna_of

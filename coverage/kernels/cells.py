@@ -47,6 +47,7 @@ def pack_loss(loss_db: NDArray[np.float32], out: NDArray[np.uint16]) -> None:
 @njit(cache=True, nogil=True)
 def mast_levels(
     packed_loss: NDArray[np.uint16],
+    loss_ratio: NDArray[np.float64],
     ground_m: NDArray[np.float64],
     wanted: NDArray[np.bool_],
     x_first: float,
@@ -56,32 +57,40 @@ def mast_levels(
     mast_y: float,
     receiver_height_m: float,
     north_offset_deg: float,
-    loss_index: NDArray[np.int64],
-    carrier_index: NDArray[np.int64],
-    antenna_amsl_m: NDArray[np.float64],
-    eirp_dbm: NDArray[np.float64],
+    height_amsl_m: NDArray[np.float64],
+    antenna_height_index: NDArray[np.int64],
     azimuth_deg: NDArray[np.float64],
     electrical_tilt_deg: NDArray[np.float64],
     mechanical_tilt_deg: NDArray[np.float64],
     horizontal_db: NDArray[np.float64],
     vertical_db: NDArray[np.float64],
     max_attenuation_db: NDArray[np.float64],
-    load: NDArray[np.float64],
+    antenna_index: NDArray[np.int64],
+    loss_index: NDArray[np.int64],
+    carrier_index: NDArray[np.int64],
+    eirp_dbm: NDArray[np.float64],
+    mean_power_mw: NDArray[np.float64],
     level_dbm: NDArray[np.float32],
     cell: NDArray[np.int32],
     power_mw: NDArray[np.float64],
 ) -> None:
     """Write the strongest level and the mean power of each carrier of the mast.
 
-    `packed_loss` is (losses, h, w); the cell arrays have one entry a cell and
-    `horizontal_db`, `vertical_db` one row a cell. `level_dbm`, `cell` and
-    `power_mw` are (carriers, h, w): -inf, -1 and 0 where no cell of the carrier
-    has a loss or the pixel is not `wanted`; an empty `wanted` asks for all. The
-    mean power is the sum of the cells' powers times their load.
+    `packed_loss` is (losses, h, w) and `loss_ratio` the power ratio of each packed
+    loss. The mast has antennas (arrays from `antenna_height_index` to
+    `max_attenuation_db`, one entry or row each) and cells on them (`antenna_index`
+    to `mean_power_mw`, the EIRP times the load, 0 where nobody asks for it).
+    `level_dbm`, `cell` and `power_mw` are (carriers, h, w): -inf, -1 and 0 where no
+    cell of the carrier has a loss or the pixel is not `wanted`; an empty `wanted`
+    asks for all.
     """
     carriers, height, width = level_dbm.shape
     cells = eirp_dbm.shape[0]
+    antennas = azimuth_deg.shape[0]
     every = wanted.shape[0] == 0
+    below_horizon = np.empty(height_amsl_m.shape[0])
+    attenuation = np.empty(antennas)
+    ratio = np.empty(antennas)
     for row in range(height):
         dy = y_first - row * resolution_m - mast_y
         for column in range(width):
@@ -89,36 +98,45 @@ def mast_levels(
                 level_dbm[carrier, row, column] = -np.inf
                 cell[carrier, row, column] = -1
                 power_mw[carrier, row, column] = 0.0
-            if not (every or wanted[row, column]):
+            known = False
+            if every or wanted[row, column]:
+                for index in range(packed_loss.shape[0]):
+                    known |= packed_loss[index, row, column] != NO_LOSS
+            if not known:
                 continue
             dx = x_first + column * resolution_m - mast_x
             distance = math.sqrt(dx * dx + dy * dy)
             bearing = math.degrees(math.atan2(dx, dy)) + north_offset_deg
             receiver = ground_m[row, column] + receiver_height_m
-            previous_height = np.nan
-            below_horizon = 0.0
-            for index in range(cells):
-                packed = packed_loss[loss_index[index], row, column]
-                if packed == NO_LOSS:
-                    continue
-                if antenna_amsl_m[index] != previous_height:
-                    previous_height = antenna_amsl_m[index]
-                    below_horizon = math.degrees(math.atan2(previous_height - receiver, distance))
+            for index in range(height_amsl_m.shape[0]):
+                below_horizon[index] = math.degrees(
+                    math.atan2(height_amsl_m[index] - receiver, distance)
+                )
+            for index in range(antennas):
                 tilt = electrical_tilt_deg[index]
                 offset = 0.0
                 if not math.isnan(azimuth_deg[index]):
                     offset = bearing - azimuth_deg[index]
                     if mechanical_tilt_deg[index] != 0.0:
                         tilt += mechanical_tilt_deg[index] * math.cos(math.radians(offset))
-                attenuation = min(
+                attenuation[index] = min(
                     _look_up(horizontal_db[index], offset)
-                    + _look_up(vertical_db[index], below_horizon - tilt),
+                    + _look_up(
+                        vertical_db[index], below_horizon[antenna_height_index[index]] - tilt
+                    ),
                     max_attenuation_db[index],
                 )
-                level = np.float32(eirp_dbm[index] - attenuation - packed * LOSS_STEP_DB)
+                ratio[index] = math.exp(-LN_PER_DB * attenuation[index])
+            for index in range(cells):
+                packed = packed_loss[loss_index[index], row, column]
+                if packed == NO_LOSS:
+                    continue
+                antenna = antenna_index[index]
                 carrier = carrier_index[index]
-                if load[index] > 0.0:
-                    power_mw[carrier, row, column] += load[index] * math.exp(level * LN_PER_DB)
+                level = np.float32(eirp_dbm[index] - attenuation[antenna] - packed * LOSS_STEP_DB)
+                power_mw[carrier, row, column] += (
+                    mean_power_mw[index] * ratio[antenna] * loss_ratio[packed]
+                )
                 if level > level_dbm[carrier, row, column]:
                     level_dbm[carrier, row, column] = level
                     cell[carrier, row, column] = index
