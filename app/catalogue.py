@@ -31,6 +31,15 @@ KEYWORDS = {
     # Error classes hand their template to the base class.
     "__init__": 1,
 }
+_EMPTY_HEADERS = (
+    '"POT-Creation-Date',
+    '"PO-Revision-Date',
+    '"Generated-By',
+    '"Project-Id-Version',
+    '"Report-Msgid-Bugs-To',
+    '"Last-Translator',
+    '"Language-Team',
+)
 _BELOW = {name: count for name, count in KEYWORDS.items() if name != "_"}
 
 #: In the packages below the app a bare underscore is a value that is not used.
@@ -117,11 +126,6 @@ def update(code: str) -> None:
     fresh = Catalog(
         domain="phusong",
         locale=code,
-        project="Phủ Sóng",
-        version="",
-        msgid_bugs_address="",
-        last_translator="",
-        language_team="",
         fuzzy=False,
         header_comment="# Vietnamese texts of the app. Kept in step with the code by\n"
         "# `python -m app.catalogue`; English is in the code itself.",
@@ -136,11 +140,11 @@ def update(code: str) -> None:
     with path.open("wb") as file:
         # Without places, so that moving a text changes nothing here.
         write_po(file, fresh, width=100, sort_output=True, no_location=True)
-    # Dates in the header would change with every run.
+    # Of the header, only what says how to read the file; dates would change with every run.
     lines = [
         line
         for line in path.read_text(encoding="utf-8").splitlines()
-        if not line.startswith(('"POT-Creation-Date', '"PO-Revision-Date', '"Generated-By'))
+        if not line.startswith(_EMPTY_HEADERS)
     ]
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 

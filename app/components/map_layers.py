@@ -96,6 +96,7 @@ def choose(area: Workspace, result: CoverageResult) -> View:
         format_func=labels.service,
         key="keep.service",
         required=True,
+        wrap=True,
     )
     operator = second.selectbox(
         _("Operator"), operators, format_func=labels.operator, key="keep.operator"
@@ -116,6 +117,7 @@ def choose(area: Workspace, result: CoverageResult) -> View:
         format_func=lambda name: _(SUBJECTS[name]),
         key="keep.subject",
         required=True,
+        wrap=True,
     )
     measures = figures.measures_of(result.figures)
     measure = st.session_state.get("keep.measure")

@@ -16,6 +16,7 @@ _CSS = """
   margin-bottom: 0; }
 h1 { font-size: 1.75rem !important; padding: .2rem 0 .5rem !important; }
 h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
+[data-testid="stAlertContentWarning"] { color: #5c4300; }
 .ps-table-wrap { overflow-x: auto; }
 .ps-table { border-collapse: collapse; width: 100%; font-size: .95rem; }
 .ps-table caption { text-align: left; color: #4a5b65; padding-bottom: .4rem; }
@@ -49,7 +50,7 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 .ps-yes { background: #d9efe9; color: #0d4f43; }
 .ps-no { background: #fbe3d6; color: #7a2b00; }
 @media (max-width: 640px) {
-  .stMainBlockContainer { padding: 3rem .8rem 2rem; }
+  .stMainBlockContainer { padding: 4.2rem .8rem 2rem; }
   .ps-table th, .ps-table td { padding: .4rem .45rem; }
   .ps-facts { grid-template-columns: 1fr; gap: 0; }
   .ps-facts dd { margin-bottom: .4rem; }
@@ -61,6 +62,22 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 def apply() -> None:
     """Put the style sheet on the page."""
     st.html(_CSS)
+
+
+def uploader_text(button: str) -> None:
+    """Put an upload field into the language in use; Streamlit has no setting for it.
+
+    Parameters
+    ----------
+    button
+        Text of its button.
+    """
+    field = '[data-testid="stFileUploaderDropzone"]'
+    st.html(
+        f"<style>{field} button p {{ font-size: 0; }}"
+        f'{field} button p::after {{ content: "{escape(button)}"; font-size: .9rem; }}'
+        '[data-testid="stFileUploaderDropzoneInstructions"] { display: none; }</style>'
+    )
 
 
 def legend(entries: Sequence[Entry], title: str) -> None:

@@ -7,16 +7,18 @@ import hashlib
 import streamlit as st
 
 from app import formats, labels
-from app.components import findings, inventory
+from app.components import findings, inventory, style
 from app.components.kept import keep
 from app.i18n import _, ngettext, translate
 from data import importers
 from data.errors import InputError, ValidationError
 from data.importers import Preview
-from data.store import Workspace
+from data.store import Provenance, Workspace
 
 #: Layers that can be uploaded here, in the order in which they are needed.
 LAYERS = ("masts", "cells")
+
+_GENERATED = Provenance("", illustrative=True)
 
 #: Rows of a file that are shown before it is kept.
 ROWS_SHOWN = 20
@@ -30,21 +32,24 @@ def show(area: Workspace) -> None:
     area
         The workspace; changed only when the user accepts a file.
     """
-    done = st.session_state.pop("upload.done", None)
-    if done:
-        st.success(done, icon=":material/check_circle:")
+    said, remarks = st.session_state.pop("upload.done", ("", []))
+    if said:
+        st.success(said, icon=":material/check_circle:")
+    for remark in remarks:
+        st.warning(remark, icon=":material/info:")
     layer = st.segmented_control(
         _("What does the file hold?"),
         LAYERS,
         format_func=labels.layer,
         key=keep("upload_layer", LAYERS[0], LAYERS),
         required=True,
+        wrap=True,
     )
     turn = st.session_state.get("upload.turn", 0)
+    style.uploader_text(_("Choose a file"))
+    # Files of every kind are let in: what is wrong with them is said in the user's language.
     given = st.file_uploader(
-        _("CSV, Excel or GeoPackage file, at most 50 MB"),
-        type=["csv", "txt", "tsv", "xlsx", "gpkg"],
-        key=f"upload-{layer}-{turn}",
+        _("CSV, Excel or GeoPackage file, at most 50 MB"), key=f"upload-{layer}-{turn}"
     )
     with st.expander(_("Columns that the file needs"), icon=":material/table:"):
         if layer == "masts":
@@ -103,7 +108,7 @@ def _show_preview(preview: Preview) -> None:
             head = head.drop(columns="geometry").assign(
                 lon=where.x.round(6).to_numpy(), lat=where.y.round(6).to_numpy()
             )
-        st.dataframe(head, hide_index=True, width="stretch")
+        st.dataframe(head, hide_index=True, width="stretch", placeholder="")
 
 
 def _accept(area: Workspace, preview: Preview, content: bytes, name: str) -> None:
@@ -117,7 +122,8 @@ def _accept(area: Workspace, preview: Preview, content: bytes, name: str) -> Non
         vintage = second.text_input(_("As of: the time that they describe"))
         licence = third.text_input(_("Licence or terms of use"))
         drop_orphans = False
-        if preview.layer == "masts" and area.has("cells"):
+        # Generated cells go with their generated masts without being asked for.
+        if preview.layer == "masts" and not area.provenance().get("cells", _GENERATED).illustrative:
             drop_orphans = st.checkbox(_("Remove cells whose mast is not in the new file"))
         if preview.errors:
             text = ngettext(
@@ -155,13 +161,16 @@ def _accept(area: Workspace, preview: Preview, content: bytes, name: str) -> Non
         st.error(translate(error), icon=":material/error:")
         st.caption(_("Nothing was changed; the data loaded before are still there."))
         return
-    st.session_state["upload.done"] = ngettext(
+    said = ngettext(
         "{n} row was kept in the layer {layer}.",
         "{n} rows were kept in the layer {layer}.",
         report.rows_written,
         n=formats.number(report.rows_written),
         layer=labels.layer(report.layer),
     )
+    # Rows were shown before; what concerns the whole import is new.
+    remarks = [translate(item.message) for item in report.problems if item.row is None]
+    st.session_state["upload.done"] = (said, remarks)
     st.session_state["upload.turn"] = st.session_state.get("upload.turn", 0) + 1
     st.session_state.pop("upload.preview", None)
     st.rerun()

@@ -53,7 +53,8 @@ class _Options(folium.MacroElement):
         """
         {% macro header(this, kwargs) %}
         <style>
-          .leaflet-container { font: 13px/1.4 "Source Sans", "Noto Sans", system-ui, sans-serif; }
+          .leaflet-container { background: #d9ddd4;
+            font: 13px/1.4 "Source Sans", "Noto Sans", system-ui, sans-serif; }
           .leaflet-tooltip { font-size: 13px; }
         </style>
         {% endmacro %}

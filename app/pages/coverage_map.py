@@ -42,7 +42,7 @@ def _explorer(area: Workspace, result: CoverageResult) -> None:
 
 
 def _page(area: Workspace) -> None:
-    st.title(_("Coverage map – {area}", area=study.title(area.area)))
+    st.title(_("Coverage map · {area}", area=study.title(area.area)))
     banner.show(area)
     request = settings.show(area)
     result = computation.show(area, request)

@@ -11,7 +11,7 @@ from data.store import Workspace
 
 
 def _page(area: Workspace) -> None:
-    st.title(_("Data – {area}", area=study.title(area.area)))
+    st.title(_("Data · {area}", area=study.title(area.area)))
     banner.show(area)
     loaded, checked, uploaded = st.tabs([_("What is loaded"), _("Check"), _("Upload a file")])
     with loaded:

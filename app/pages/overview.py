@@ -82,8 +82,17 @@ def _zone_tables(result: CoverageResult, operator: str) -> None:
             **{names[name]: formats.percent for name in wide.columns[3:]},
         }
     )
-    left, right = st.columns([3, 2])
-    left.dataframe(styled, hide_index=True, width="stretch", height=min(38 + 35 * len(shown), 640))
+    left, right = st.columns([9, 5])
+    left.dataframe(
+        styled,
+        hide_index=True,
+        width="stretch",
+        height=min(38 + 35 * len(shown), 640),
+        column_config={
+            names["code"]: st.column_config.Column(width=65),
+            names["name"]: st.column_config.Column(width=165),
+        },
+    )
     left.download_button(
         _("Download all figures (CSV)"),
         # The byte order mark makes spreadsheets read Vietnamese letters right.
@@ -98,7 +107,7 @@ def _zone_tables(result: CoverageResult, operator: str) -> None:
 
 
 def _page(area: Workspace) -> None:
-    st.title(_("Overview – {area}", area=study.title(area.area)))
+    st.title(_("Overview · {area}", area=study.title(area.area)))
     banner.show(area)
     request = settings.show(area)
     result = computation.show(area, request)

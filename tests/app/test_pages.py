@@ -15,12 +15,12 @@ from tests.app.conftest import DEFAULT
 
 PAGES = ["overview", "coverage_map", "data"]
 TITLES = {
-    ("overview", "vi"): "Tổng quan – Thử",
-    ("overview", "en"): "Overview – Test",
-    ("coverage_map", "vi"): "Bản đồ vùng phủ – Thử",
-    ("coverage_map", "en"): "Coverage map – Test",
-    ("data", "vi"): "Dữ liệu – Thử",
-    ("data", "en"): "Data – Test",
+    ("overview", "vi"): "Tổng quan · Thử",
+    ("overview", "en"): "Overview · Test",
+    ("coverage_map", "vi"): "Bản đồ vùng phủ · Thử",
+    ("coverage_map", "en"): "Coverage map · Test",
+    ("data", "vi"): "Dữ liệu · Thử",
+    ("data", "en"): "Data · Test",
 }
 
 

@@ -1,0 +1,202 @@
+"""The app in a real Chromium, without the Internet: both languages, no console errors."""
+
+import os
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+
+from data.store import Workspace
+from tests.app.server import LAUNCH_ARGUMENTS, browser_path, serving
+
+pytestmark = pytest.mark.browser
+
+TITLES = {
+    ("", "vi"): "Tổng quan · Thử",
+    ("", "en"): "Overview · Test",
+    ("map", "vi"): "Bản đồ vùng phủ · Thử",
+    ("map", "en"): "Coverage map · Test",
+    ("data", "vi"): "Dữ liệu · Thử",
+    ("data", "en"): "Data · Test",
+}
+
+# Opened at a page's address, Streamlit looks for its server below that address first.
+HARMLESS = re.compile(r"/_stcore/(health|host-config)$")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = browser_path()
+    if path is None:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail("no Chromium on the path, but CI must run the browser tests")
+        pytest.skip("no Chromium on the path (install the package chromium)")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=list(LAUNCH_ARGUMENTS))
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def served(computed: Workspace, tmp_path_factory) -> Iterator[tuple[str, Workspace]]:
+    folder = tmp_path_factory.mktemp("served") / "workspace"
+    shutil.copytree(computed.folder, folder)
+    with serving(folder, tmp_path_factory.mktemp("log") / "server.log") as address:
+        yield address, Workspace.open(folder)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test if anything goes wrong in it or leaves the machine."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    opened = context.new_page()
+    faults: list[str] = []
+    missing: list[str] = []
+    opened.on(
+        "response",
+        lambda answer: missing.append(answer.url) if answer.status >= 400 else None,
+    )
+    opened.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on(
+        "console",
+        lambda said: (
+            faults.append(said.text) if said.type == "error" and "404" not in said.text else None
+        ),
+    )
+    opened.on(
+        "request",
+        lambda request: (
+            faults.append(f"left the machine: {request.url}")
+            if not request.url.startswith(("http://127.0.0.1", "data:", "blob:"))
+            else None
+        ),
+    )
+    yield opened
+    context.close()
+    faults += [url for url in missing if not HARMLESS.search(url)]
+    assert not [fault for fault in faults if "ERR_ABORTED" not in fault]
+
+
+def leaflet(page: Page) -> FrameLocator:
+    frame = page.frame_locator("iframe[title*='st_folium']")
+    frame.locator(".leaflet-container").wait_for()
+    return frame
+
+
+@pytest.mark.parametrize(("where", "language"), TITLES)
+def test_every_page_opens(served, page, where, language) -> None:
+    page.goto(f"{served[0]}/{where}?lang={language}")
+    expect(page.locator("h1")).to_have_text(TITLES[where, language])
+    illustrative = {"vi": "Dữ liệu minh họa", "en": "Illustrative data"}[language]
+    expect(page.get_by_text(illustrative, exact=True)).to_be_visible()
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+
+
+def test_the_overview_shows_tables_and_a_chart(served, page) -> None:
+    page.goto(f"{served[0]}/?lang=vi")
+    expect(page.locator(".ps-table")).to_have_count(1)
+    expect(page.locator(".ps-table tbody tr")).to_have_count(5)
+    expect(page.locator("[data-testid=stDataFrame]").first).to_be_visible()
+    expect(page.locator("[data-testid=stVegaLiteChart]")).to_be_visible()
+    assert re.search(r"\d+,\d\s%", page.locator(".ps-main").first.inner_text())
+
+
+def test_the_language_is_changed_by_a_click(served, page) -> None:
+    page.goto(served[0])
+    expect(page.locator("h1")).to_have_text(TITLES["", "vi"])
+    page.get_by_text("English", exact=True).click()
+    expect(page.locator("h1")).to_have_text(TITLES["", "en"])
+    expect(page).to_have_url(re.compile("lang=en"))
+    page.get_by_role("link", name="Coverage map").click()
+    expect(page.locator("h1")).to_have_text(TITLES["map", "en"])
+
+
+def test_the_map_is_drawn_and_answers_a_click(served, page) -> None:
+    page.goto(f"{served[0]}/map?lang=en")
+    frame = leaflet(page)
+    # Background and coverage, drawn at some size.
+    expect(frame.locator("img.leaflet-image-layer")).to_have_count(2)
+    for number in range(2):
+        box = frame.locator("img.leaflet-image-layer").nth(number).bounding_box()
+        assert box is not None
+        assert box["width"] > 200
+    painted = frame.locator("canvas").evaluate(
+        """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+                           .data.some(value => value > 0)"""
+    )
+    assert painted
+    area = frame.locator("#map_div").bounding_box()
+    assert area is not None
+    centre = {"x": area["width"] / 2 + 15, "y": area["height"] / 2 + 10}
+    frame.locator("#map_div").click(position=centre)
+    expect(page.locator(".ps-card")).to_have_count(3)
+    expect(page.get_by_text("Ground height")).to_be_visible()
+    assert re.search(r"−\d+\sdBm", page.locator(".ps-card").first.inner_text())
+
+
+def test_layers_change_without_moving_the_map(served, page) -> None:
+    page.goto(f"{served[0]}/map?lang=vi")
+    frame = leaflet(page)
+    expect(frame.locator("img.leaflet-image-layer")).to_have_count(2)
+    frame.locator(".leaflet-control-zoom-in").click()
+    page.wait_for_timeout(500)
+    scale = frame.locator(".leaflet-control-scale-line").inner_text()
+    page.get_by_text("Mức thu", exact=True).click()
+    expect(page.get_by_text("RSRP", exact=False).first).to_be_visible()
+    page.get_by_text("Tỷ lệ theo đơn vị hành chính", exact=True).click()
+    expect(page.get_by_text("không có số liệu")).to_be_visible()
+    expect(frame.locator("img.leaflet-image-layer")).to_have_count(1)
+    assert frame.locator(".leaflet-control-scale-line").inner_text() == scale
+
+
+def test_the_page_fits_a_phone(served, browser) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    for where in ("", "map", "data"):
+        page.goto(f"{served[0]}/{where}?lang=vi")
+        expect(page.locator("h1")).to_have_text(TITLES[where, "vi"])
+        page.wait_for_timeout(500)
+        overhang = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert overhang <= 0
+    context.close()
+
+
+def choose_file(page: Page, path: Path) -> None:
+    page.get_by_role("tab", name="Upload a file").click()
+    page.locator("input[type=file]").set_input_files(path)
+
+
+def test_a_useless_file_is_one_sentence(served, page, tmp_path) -> None:
+    path = tmp_path / "noise.csv"
+    path.write_bytes(bytes(range(256)) * 2000)
+    before = served[1].content_hash()
+    page.goto(f"{served[0]}/data?lang=en")
+    choose_file(page, path)
+    expect(page.locator("[data-testid=stAlertContentError]")).to_contain_text("noise.csv")
+    assert served[1].content_hash() == before
+
+
+def test_a_file_is_looked_at_then_kept(served, page, tmp_path) -> None:
+    address, workspace = served
+    path = tmp_path / "masts.csv"
+    path.write_text(
+        "mast_id,lon,lat,height_m\nN1,105.9,20.5,30\nN2,105.91,20.5,-4\n", encoding="utf-8"
+    )
+    before = len(workspace.read("masts"))
+    page.goto(f"{address}/data?lang=en")
+    choose_file(page, path)
+    expect(page.get_by_text("1 of 2 rows can be used.")).to_be_visible()
+    expect(page.locator("[data-testid=stAlertContentError]")).to_contain_text("1 error")
+    assert len(workspace.read("masts")) == before
+    page.get_by_role("button", name="Keep the 1 usable row").click()
+    expect(page.get_by_text("1 row was kept in the layer Masts.")).to_be_visible()
+    # Read anew, as another program would.
+    with sqlite3.connect(workspace.folder / "workspace.gpkg") as database:
+        assert database.execute("select mast_id from masts").fetchall() == [("N1",)]
