@@ -4,43 +4,61 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
+import shutil
 import sys
+import textwrap
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from data.errors import PhuSongError
+from data.errors import InputError, PhuSongError, Problem, ValidationError
 
 if TYPE_CHECKING:
+    from data.geometry import CoordinateColumns
     from data.store import Workspace
 
 #: Exit code of input that cannot be used.
 BAD_INPUT = 2
 
+#: Exit code of a command that was stopped by Ctrl+C, as shells have it.
+STOPPED = 130
+
 
 class _Progress:
-    """A line on standard error that shows how far the work is."""
+    """How far the work is, on standard error.
+
+    A terminal has one line that is written over and over. A log file gets a line
+    for every tenth of work that takes longer than a moment, so that the message
+    about bad input, which comes at once, stands alone.
+    """
+
+    QUIET_S = 1.5
 
     def __init__(self, label: str) -> None:
         self._label = label
-        self._shown = -1
+        self._shown = 0
+        self._start = time.monotonic()
         self._live = sys.stderr.isatty()
 
     def __call__(self, share: float) -> None:
         percent = int(100.0 * share)
-        # A terminal gets every percent on one line, a log file every tenth one.
         step = 1 if self._live else 10
         if percent // step == self._shown:
             return
+        if not self._live and time.monotonic() - self._start < self.QUIET_S:
+            return
         self._shown = percent // step
-        end = "" if self._live and percent < 100 else "\n"
         start = "\r" if self._live else ""
+        end = "" if self._live else "\n"
         print(f"{start}{self._label}: {percent} %", end=end, file=sys.stderr, flush=True)
 
+    def __enter__(self) -> _Progress:
+        return self
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+    def __exit__(self, *_: object) -> None:
+        if self._live and self._shown:
+            print(file=sys.stderr)
 
 
 def _workspace_folder(arguments: argparse.Namespace, area: str = "demo") -> Path:
@@ -55,74 +73,111 @@ def _open(arguments: argparse.Namespace) -> Workspace:
     from data.store import Workspace
 
     folder = _workspace_folder(arguments)
-    if arguments.workspace is None and not folder.exists():
+    if arguments.workspace is None and not Workspace.exists(folder):
         print(f"Building the default study area in {folder}", file=sys.stderr)
-        return build.build("demo", folder, on_progress=_Progress("demo"))
+        with _Progress("build demo") as progress:
+            return build.build("demo", folder, on_progress=progress)
     return Workspace.open(folder)
 
 
 def _data_build(arguments: argparse.Namespace) -> None:
     from data import build
 
-    folder = _workspace_folder(arguments, arguments.area)
-    workspace = build.build(
-        arguments.area,
-        folder,
-        source_folder=arguments.source,
-        on_progress=_Progress(f"build {arguments.area}"),
-    )
-    print(f"{workspace.area.title_en}: {folder}")
-    _print_layers(workspace)
-    _print_problems(workspace)
+    options = {} if arguments.seed is None else {"seed": arguments.seed}
+    with _Progress(f"build {arguments.area}") as progress:
+        workspace = build.build(
+            arguments.area,
+            _workspace_folder(arguments, arguments.area),
+            source_folder=arguments.source,
+            population_total=arguments.population_total,
+            crs=arguments.crs,
+            on_progress=progress,
+            **options,
+        )
+    _print_contents(workspace)
+    _print_check(workspace)
 
 
 def _data_import(arguments: argparse.Namespace) -> None:
     from data import importers
 
     workspace = _open(arguments)
-    report = importers.import_layer(
-        workspace,
-        arguments.layer,
-        arguments.file,
-        accept_rows=arguments.accept_rows,
-        on_progress=_Progress(f"import {arguments.layer}"),
-    )
-    for problem in report.problems:
-        print(problem, file=sys.stderr)
+    try:
+        with _Progress(f"import {arguments.layer}") as progress:
+            report = importers.import_layer(
+                workspace,
+                arguments.layer,
+                arguments.file,
+                sheet=arguments.sheet,
+                table=arguments.table,
+                coordinates=arguments.coordinates,
+                replace=not arguments.add,
+                accept_rows=arguments.accept_rows,
+                drop_orphans=arguments.drop_orphans,
+                source_name=arguments.source_name,
+                licence=arguments.licence,
+                vintage=arguments.vintage,
+                on_progress=progress,
+            )
+    except ValidationError as error:
+        # All of them for the one who mends the file; the error itself is one line.
+        if len(error.problems) > 1:
+            _print_problems(error.problems)
+        raise
+    _print_problems(report.problems)
     print(f"{arguments.layer}: {report.rows_written} of {report.rows_read} rows imported")
 
 
-def _data_check(arguments: argparse.Namespace) -> int:
-    errors = _print_problems(_open(arguments))
-    return BAD_INPUT if errors else 0
+def _data_check(arguments: argparse.Namespace) -> None:
+    workspace = _open(arguments)
+    errors = _print_check(workspace)
+    if errors:
+        raise InputError(
+            "{folder}: the check found {count} errors", folder=workspace.folder, count=errors
+        )
 
 
 def _data_list(arguments: argparse.Namespace) -> None:
-    workspace = _open(arguments)
+    _print_contents(_open(arguments))
+
+
+def _print_contents(workspace: Workspace) -> None:
+    from data import check
+
+    width = max(80, min(shutil.get_terminal_size((100, 24)).columns, 120))
     print(f"{workspace.area.title_en} ({workspace.area.name}): {workspace.folder}")
-    _print_layers(workspace)
+    for info in check.describe(workspace):
+        about = info.provenance
+        size = info.size if info.kind == "raster" else f"{info.size} rows"
+        facts = [size, info.crs, "illustrative" if about.illustrative else ""]
+        print(f"{info.name:10s}  {', '.join(fact for fact in facts if fact)}")
+        origin = "; ".join(fact for fact in (about.source, about.vintage, about.licence) if fact)
+        for text in (origin, about.method):
+            for line in textwrap.wrap(
+                text, width - 12, break_long_words=False, break_on_hyphens=False
+            ):
+                print(f"{'':12s}{line}")
 
 
-def _print_layers(workspace: Workspace) -> None:
+def _print_check(workspace: Workspace) -> int:
+    """Print what is wrong with a workspace and return the number of errors."""
     from data import check
 
-    for line in check.describe(workspace):
-        print(line)
-
-
-def _print_problems(workspace: Workspace) -> int:
-    from data import check
-
-    problems = check.check(workspace)
-    for problem in problems:
-        print(f"{problem.severity}: {problem}")
+    with _Progress("check") as progress:
+        problems = check.check(workspace, on_progress=progress)
+    _print_problems(problems)
     if not problems:
         print("No problem was found")
     return sum(problem.severity == "error" for problem in problems)
 
 
+def _print_problems(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        print(f"{problem.severity}: {problem}")
+
+
 def _coverage(arguments: argparse.Namespace) -> None:
-    from coverage import results, run, technology
+    from coverage import results, run
 
     request = run.CoverageRequest(
         technologies=tuple(name.upper() for name in arguments.technology),
@@ -133,61 +188,127 @@ def _coverage(arguments: argparse.Namespace) -> None:
         probability=arguments.probability,
         radius_m=1000.0 * arguments.radius_km,
     )
-    result = run.compute(
-        _open(arguments),
-        request,
-        threads=arguments.threads,
-        scheduler=arguments.scheduler,
-        on_progress=_Progress("coverage"),
-    )
+    workspace = _open(arguments)
+    # A folder that cannot be written to should not be found out after a minute's work.
+    if arguments.out.exists() and not arguments.out.is_dir():
+        raise InputError("{folder} is a file; expected a folder for results", folder=arguments.out)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with _Progress("coverage") as progress:
+        result = run.compute(
+            workspace,
+            request,
+            threads=arguments.threads,
+            scheduler=arguments.scheduler,
+            on_progress=progress,
+        )
     results.save(result, arguments.out)
     for note in result.summary["provenance"]["notes"]:
         print(note["text"])
-    first = result.summary["zones"][0]
-    for zone in result.summary["zones"]:
-        if zone["level"] == first["level"]:
-            for name in (*request.technologies, *technology.COMBINATIONS):
-                if name in zone:
-                    print(_figure(zone, name))
+    _print_figures(result.summary)
     print(f"Written to {arguments.out}")
 
 
-def _figure(zone: dict[str, Any], name: str) -> str:
-    figure = zone[name]
+def _print_figures(summary: dict[str, Any]) -> None:
+    """Print the figures of the widest zones."""
+    from coverage import technology
+
+    widest = summary["zones"][0]["level"]
+    for zone in summary["zones"]:
+        if zone["level"] == widest:
+            for name in (*technology.TECHNOLOGIES, *technology.COMBINATIONS):
+                if name in zone:
+                    print(f"{zone['name']}, {name.replace('_', ' ')}: {_figure(zone[name])}")
+
+
+def _figure(figure: dict[str, Any]) -> str:
     parts = []
-    for measure in ("area", "population", "village"):
+    for measure, noun in (("area", "area"), ("population", "population"), ("village", "villages")):
         value = figure.get(f"{measure}_percent")
         if value is not None:
             low, high = figure[f"{measure}_interval"]
-            parts.append(f"{value:.1f} % of {measure} ({low:.1f} to {high:.1f})")
-    return f"{zone['name']}, {name.replace('_', ' ')}: {', '.join(parts)}"
+            parts.append(f"{value:.1f} % of {noun} ({low:.1f} to {high:.1f})")
+    return ", ".join(parts)
 
 
-def _app(arguments: argparse.Namespace) -> int:
-    root = Path(__file__).resolve().parent.parent
-    environment = dict(os.environ)
+def _app(arguments: argparse.Namespace) -> None:
+    from data.store import Workspace
+
     if arguments.workspace is not None:
-        environment["PHUSONG_WORKSPACE"] = str(arguments.workspace.resolve())
-    command = [sys.executable, "-m", "streamlit", "run", str(root / "streamlit_app.py")]
+        Workspace.open(arguments.workspace)
+        os.environ["PHUSONG_WORKSPACE"] = str(arguments.workspace)
+    if "PHUSONG_WORKSPACE" in os.environ:
+        os.environ["PHUSONG_WORKSPACE"] = str(Path(os.environ["PHUSONG_WORKSPACE"]).resolve())
+    root = Path(__file__).resolve().parent.parent
+    # Streamlit looks for its settings in the folder that it is started in.
+    os.chdir(root)
+    # In this process, so that whatever stops the command stops the server.
+    from streamlit.web import cli
+
+    command = ["run", str(root / "streamlit_app.py")]
     if arguments.port is not None:
         command += ["--server.port", str(arguments.port)]
-    if arguments.headless:
-        command += ["--server.headless", "true"]
-    return subprocess.run(command, cwd=root, env=environment, check=False).returncode  # noqa: S603
+    if not arguments.headless and _has_browser():
+        command += ["--server.headless", "false", "--server.showEmailPrompt", "false"]
+    cli.main(command, prog_name="streamlit", standalone_mode=False)
+
+
+def _has_browser() -> bool:
+    """Return whether a browser can show up: not on a Linux server without a screen."""
+    screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return not sys.platform.startswith("linux") or bool(screen)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"Error: {message} (see {self.prog} --help)\n")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not value > 0.0:
         raise argparse.ArgumentTypeError(f"{text} is not greater than 0")
     return value
 
 
+def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
+        if value < least or (most is not None and value > most):
+            limits = f"{least} or more" if most is None else f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"{text} is not {limits}")
+        return value
+
+    return read
+
+
+def _coordinates(text: str) -> CoordinateColumns:
+    words = [word.strip() for word in text.split(",")]
+    if len(words) != 3 or not all(words):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the column of x, the column of y and their CRS, such as X,Y,EPSG:9210"
+        )
+    return words[0], words[1], words[2]
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m planning", description="Telecom infrastructure planning."
-    )
-    workspace = argparse.ArgumentParser(add_help=False)
+    parser = _Parser(prog="python -m planning", description="Telecom infrastructure planning.")
+    workspace = _Parser(add_help=False)
     workspace.add_argument(
         "--workspace",
         type=Path,
@@ -197,9 +318,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(
-        group: argparse._SubParsersAction[argparse.ArgumentParser],
+        group: argparse._SubParsersAction[_Parser],
         name: str,
-        run: Callable[[argparse.Namespace], int | None],
+        run: Callable[[argparse.Namespace], None],
         text: str,
     ) -> argparse.ArgumentParser:
         command = group.add_parser(name, parents=[workspace], help=text, description=text)
@@ -213,33 +334,86 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument(
         "--from", dest="source", type=Path, metavar="DIR", help="folder with the area's files"
     )
+    build.add_argument(
+        "--population-total",
+        type=_positive,
+        metavar="N",
+        help="rescale the population to this total, such as a census figure",
+    )
+    build.add_argument(
+        "--crs", help="metric CRS of the workspace, such as EPSG:9210 (default: local UTM zone)"
+    )
+    build.add_argument(
+        "--seed", type=_whole(0), metavar="N", help="another draw of what is generated"
+    )
     load = add(actions, "import", _data_import, "Check a file and put it into a layer.")
     load.add_argument("layer", help="masts, cells, …")
     load.add_argument("file", type=Path)
+    load.add_argument("--sheet", help="sheet of an Excel workbook that has several")
+    load.add_argument("--table", help="layer of a GeoPackage that has several")
+    load.add_argument(
+        "--coordinates",
+        type=_coordinates,
+        metavar="X,Y,CRS",
+        help="columns of the coordinates and their CRS (default: lon and lat in WGS 84)",
+    )
+    load.add_argument(
+        "--add", action="store_true", help="add the rows to the layer instead of replacing it"
+    )
     load.add_argument(
         "--accept-rows",
         action="store_true",
         help="import the good rows of a file that has bad ones",
     )
+    load.add_argument(
+        "--drop-orphans",
+        action="store_true",
+        help="remove the cells whose mast is not among the new masts",
+    )
+    load.add_argument(
+        "--source", dest="source_name", default="", help="who made the data (default: the file)"
+    )
+    load.add_argument("--licence", default="", help="terms of use of the data")
+    load.add_argument("--vintage", default="", help="time that the data describe")
     add(actions, "check", _data_check, "Say what is wrong with the data, row by row.")
     add(actions, "list", _data_list, "Say what is there and where it comes from.")
 
     coverage = add(commands, "coverage", _coverage, "Compute radio coverage.")
-    coverage.add_argument("--technology", type=_words, default=("2G", "3G", "4G"), metavar="2g,3g")
+    coverage.add_argument(
+        "--technology",
+        type=_words,
+        default=("2G", "3G", "4G"),
+        metavar="2g,3g,…",
+        help="default: 2g,3g,4g",
+    )
     coverage.add_argument("--operator", type=_words, metavar="NAME,…", help="default: all")
-    coverage.add_argument("--model", default="p1812")
-    coverage.add_argument("--resolution", type=_positive, metavar="M", help="pixel size in metres")
-    coverage.add_argument("--thresholds", default="outdoor", metavar="PROFILE")
-    coverage.add_argument("--probability", type=float, metavar="P", help="0 to 1")
-    coverage.add_argument("--radius-km", type=_positive, default=10.0)
-    coverage.add_argument("--threads", type=int, metavar="N", help="default: all processors")
+    coverage.add_argument("--model", default="p1812", help="propagation model (default: p1812)")
+    coverage.add_argument(
+        "--resolution",
+        type=_positive,
+        metavar="M",
+        help="pixel size in metres (default: the area's)",
+    )
+    coverage.add_argument(
+        "--thresholds", default="outdoor", metavar="PROFILE", help="threshold profile (outdoor)"
+    )
+    coverage.add_argument(
+        "--probability",
+        type=_number,
+        metavar="P",
+        help="share of locations that must reach the threshold (default: the profile's)",
+    )
+    coverage.add_argument(
+        "--radius-km", type=_positive, default=10.0, metavar="KM", help="reach of a cell (10)"
+    )
+    coverage.add_argument("--threads", type=_whole(1), metavar="N", help="default: all processors")
     coverage.add_argument(
         "--scheduler", metavar="tcp://HOST:PORT", help="have the masts predicted by a Dask cluster"
     )
     coverage.add_argument("--out", type=Path, required=True, metavar="DIR")
 
     app = add(commands, "app", _app, "Start the app in the browser.")
-    app.add_argument("--port", type=int)
+    app.add_argument("--port", type=_whole(1, 65535), metavar="N", help="default: 8501")
     app.add_argument("--headless", action="store_true", help="do not open a browser")
     return parser
 
@@ -259,13 +433,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     chosen = _parser().parse_args(arguments)
     try:
-        return chosen.run(chosen) or 0
+        chosen.run(chosen)
+        sys.stdout.flush()
     except PhuSongError as error:
         print(f"Error: {error}", file=sys.stderr)
         return BAD_INPUT
+    except BrokenPipeError:
+        # The reader of the output, such as `head`, has seen enough. What is left
+        # must go nowhere, or the interpreter complains when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"Error: {place}{error.strerror or error}", file=sys.stderr)
+        return BAD_INPUT
     except KeyboardInterrupt:
         print("Stopped; nothing was changed", file=sys.stderr)
-        return 130
+        return STOPPED
+    return 0
 
 
 if __name__ == "__main__":
