@@ -17,10 +17,17 @@ from numpy.typing import NDArray
 
 from coverage import antenna, sweep
 from coverage.kernels import cells as kernels
-from coverage.mast import Carrier, Levels, Losses, MastJob, cell_levels, mast_jobs, predict_losses
+from coverage.mast import (
+    EVERYWHERE,
+    Carrier,
+    Levels,
+    Losses,
+    MastJob,
+    cell_levels,
+    mast_jobs,
+    predict_losses,
+)
 from data.grid import Grid, Raster
-
-_EVERYWHERE = np.empty((0, 0), np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +113,17 @@ class Composite:
             self.masts_without_terrain,
         )
 
+    def copy(self) -> Composite:
+        """Return the same levels in arrays of their own.
+
+        Returns
+        -------
+        Composite
+            Not changed when this one is.
+        """
+        arrays = ("best_dbm", "best_cell", "second_dbm", "second_cell", "total_mw")
+        return dataclasses.replace(self, **{name: getattr(self, name).copy() for name in arrays})
+
 
 def place_in(frame: Grid, window: Grid) -> tuple[int, int]:
     """Return row and column of a window's first pixel in an aligned grid.
@@ -146,7 +164,7 @@ def merge(levels: Levels, into: Composite, only: NDArray[np.bool_] | None = None
             levels.cell[index],
             row,
             column,
-            _EVERYWHERE if only is None else only[carrier],
+            EVERYWHERE if only is None else only[carrier],
             into.best_dbm[carrier],
             into.best_cell[carrier],
             into.second_dbm[carrier],

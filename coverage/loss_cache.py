@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -179,8 +180,12 @@ def kept_losses(
         For `composite.compose`.
     """
 
+    @functools.cache
+    def key_of(job: MastJob) -> str:
+        return cache.key(job, elevation, clutter_height, grid, settings)
+
     def losses(job: MastJob) -> Losses:
-        key = cache.key(job, elevation, clutter_height, grid, settings)
+        key = key_of(job)
         found = cache.get(key, grid)
         if found is None:
             found = compute(job)

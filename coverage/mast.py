@@ -330,7 +330,8 @@ class Levels:
     power_mw: NDArray[np.float64]
 
 
-_EVERYWHERE = np.empty((0, 0), np.bool_)
+#: As a mask of pixels wanted: all of them.
+EVERYWHERE = np.empty((0, 0), np.bool_)
 
 #: Power ratio of each packed loss.
 _LOSS_RATIO: NDArray[np.float64] = 10.0 ** (
@@ -343,7 +344,7 @@ def cell_levels(
     losses: Losses,
     elevation: Raster,
     receiver_height_m: float,
-    wanted: NDArray[np.bool_] = _EVERYWHERE,
+    wanted: NDArray[np.bool_] = EVERYWHERE,
 ) -> Levels:
     """Add power, antenna pattern and tilt of each cell to the mast's losses.
 

@@ -66,7 +66,7 @@ class SweepSettings:
     delta_n: float = p1812.DELTA_N
     n0: float = p1812.N0
     profile_step_m: float | None = None
-    radials_per_boundary_pixel: float = 2.0
+    radials_per_boundary_pixel: float = 1.5
     options: tuple[tuple[str, float | str | bool], ...] = ()
 
     def option(self, name: str, default: float | str | bool) -> float | str | bool:

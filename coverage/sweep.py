@@ -1,14 +1,14 @@
 """The loss from one mast over an area.
 
-Radials start at the mast at equal steps of azimuth, by default two for each pixel
-length of the outer circle. A radial is a profile of constant step sampled from
+Radials start at the mast at equal steps of azimuth, by default three for each two pixel
+lengths of the outer circle. A radial is a profile of constant step sampled from
 the terrain (bilinear) and the clutter (nearest), and its loss at every point is
 the model's own loss on the profile up to that point.
 
 *Which radials count.* Towards the mast radials crowd together, so that inside
 half the radius only every second one is evaluated, inside a quarter every
-fourth, and so on: at any range their spacing is between a quarter of a pixel and
-a half (by default).
+fourth, and so on: at any range their spacing is between a third and two thirds
+of a pixel (by default).
 
 *How a pixel takes its value.* From the two radials beside its centre, and on
 each from the two points beside its range, linear in dB. Over the hills of Hà Nam at 30 m

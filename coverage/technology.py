@@ -244,6 +244,7 @@ def resource_blocks(technology: str, bandwidth_mhz: float) -> int:
     return blocks
 
 
+@cache
 def reference_power_offset_db(technology: str, bandwidth_mhz: float) -> float:
     """Return how far the power that the metric is about lies below the cell's total power.
 

@@ -13,14 +13,15 @@ import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from coverage import composite, models, percentages, results, run
-from coverage.mast import Levels, MastJob, carriers, cell_levels, mast_jobs
+from coverage import antenna, composite, models, percentages, results, run
+from coverage.mast import EVERYWHERE, Levels, Losses, MastJob, carriers, cell_levels, mast_jobs
 from coverage.request import (
     ON_AIR,
     CoverageRequest,
@@ -93,6 +94,7 @@ class LiveNetwork:
         # Cells keep their number for good: changed ones are appended as new.
         self._all_cells = self.cells
         self._jobs = self._jobs_of(self.masts, self.cells, first_number=0)
+        self._fingerprints = {name: _fingerprint(job) for name, job in self._jobs.items()}
         self._levels = composite.compose(
             self._around.elevation,
             self._around.clutter_height,
@@ -105,8 +107,10 @@ class LiveNetwork:
             threads=self._threads,
             on_progress=on_progress,
         )
-        self._tallies: dict[_Key, percentages.Tally] = self._tally(
-            (0, 0, *self._plan.grid.shape), (*self._plan.operators, results.ANY_OPERATOR)
+        self._tallies = self._tally(
+            self._levels,
+            (0, 0, *self._plan.grid.shape),
+            (*self._plan.operators, results.ANY_OPERATOR),
         )
 
     def _jobs_of(
@@ -158,7 +162,7 @@ class LiveNetwork:
         cells = cells.reset_index(drop=True)
         self._check_carriers(cells)
         fresh = self._jobs_of(masts, cells, first_number=len(self._all_cells))
-        before = {name: _fingerprint(job) for name, job in self._jobs.items()}
+        before = self._fingerprints
         after = {name: _fingerprint(job) for name, job in fresh.items()}
         removed = [name for name in before if after.get(name) != before[name]]
         added = [name for name in after if before.get(name) != after[name]]
@@ -167,6 +171,7 @@ class LiveNetwork:
             self._all_cells = pd.concat([self._all_cells, cells], ignore_index=True)
             self._apply(gone, [fresh[name] for name in added])
             self._jobs |= {name: fresh[name] for name in added}
+            self._fingerprints = after
         self.masts, self.cells = masts, cells
         return Change(tuple(removed), tuple(added))
 
@@ -187,30 +192,45 @@ class LiveNetwork:
                     frequency=f"{carrier.frequency_mhz:g}",
                 )
 
-    def _levels_of(self, job: MastJob, wanted: NDArray[np.bool_] | None = None) -> Levels:
-        losses = self._losses(job)
-        pixels = {} if wanted is None else {"wanted": wanted}
+    def _levels_of(
+        self,
+        job: MastJob,
+        losses: Losses | None = None,
+        wanted: NDArray[np.bool_] = EVERYWHERE,
+    ) -> Levels:
         return cell_levels(
-            job, losses, self._around.elevation, self._plan.settings.rx_height_m, **pixels
+            job,
+            losses or self._losses(job),
+            self._around.elevation,
+            self._plan.settings.rx_height_m,
+            wanted,
         )
 
     def _apply(self, gone: list[MastJob], come: list[MastJob]) -> None:
         with ThreadPoolExecutor(self._threads) as pool:
             old = list(pool.map(self._levels_of, gone))
             new = list(pool.map(self._levels_of, come))
-            window = _bounding_window(self._levels, [*old, *new])
-            operators = sorted(
-                {self._plan.carriers[k].operator for item in (*old, *new) for k in item.carriers}
-            )
-            reached = self._with_margin(window)
-            named = (*operators, results.ANY_OPERATOR)
-            without = self._tally(reached, named)
+            # Wide enough for the fading of the neighbours of all that can change.
+            margin = percentages.fading_reach_pixels(self._plan.grid.resolution_m)
+            window = _bounding_window(self._levels, [*old, *new], margin)
+            before = self._levels.part(*window).copy()
             self._remove(gone, old, pool)
         for item in new:
             composite.merge(item, self._levels)
             composite.add_power(item, self._levels)
-        with_change = self._tally(reached, named)
-        for key, tally in with_change.items():
+        after = self._levels.part(*window)
+        changed = np.logical_or.reduce(before.best_dbm != after.best_dbm)
+        if not changed.any():
+            return
+        operators = {
+            self._plan.carriers[k].operator for item in (*old, *new) for k in item.carriers
+        }
+        named = (*sorted(operators), results.ANY_OPERATOR)
+        margin = percentages.fading_reach_pixels(self._plan.grid.resolution_m)
+        inner = _window_of(changed, margin)
+        place = (window[0] + inner[0], window[1] + inner[1], *inner[2:])
+        without = self._tally(before.part(*inner), place, named)
+        for key, tally in self._tally(after.part(*inner), place, named).items():
             self._tallies[key] = self._tallies[key] + tally - without[key]
 
     def _remove(self, gone: list[MastJob], old: list[Levels], pool: ThreadPoolExecutor) -> None:
@@ -235,11 +255,10 @@ class LiveNetwork:
         if not anywhere.any():
             return
         candidates = [job for job in self._jobs.values() if np.isin(job.carrier, affected).any()]
-        rows, columns = np.nonzero(anywhere)
         grid = self._plan.grid
-        reach = self._plan.settings.radius_m + grid.resolution_m
-        x_min, x_max = grid.x_centres()[[columns.min(), columns.max()]]
-        y_max, y_min = grid.y_centres()[[rows.min(), rows.max()]]
+        top, left, height, width = _window_of(anywhere, 0)
+        x_min, y_min, x_max, y_max = grid.window(top, left, height, width).bounds
+        reach = self._plan.settings.radius_m
 
         def ask(job: MastJob) -> Levels | None:
             if not (
@@ -249,50 +268,56 @@ class LiveNetwork:
                 return None
             losses = self._losses(job)
             row, column = composite.place_in(grid, losses.grid)
-            height, width = losses.grid.shape
-            wanted = np.ascontiguousarray(anywhere[row : row + height, column : column + width])
-            if not wanted.any():
+            rows, columns = losses.grid.shape
+            here = anywhere[row : row + rows, column : column + columns]
+            if not here.any():
                 return None
-            return cell_levels(
-                job, losses, self._around.elevation, self._plan.settings.rx_height_m, wanted
+            part = _window_of(here, 0)
+            inside = (slice(part[0], part[0] + part[2]), slice(part[1], part[1] + part[3]))
+            return self._levels_of(
+                job,
+                Losses(
+                    losses.grid.window(*part),
+                    np.ascontiguousarray(losses.packed[:, inside[0], inside[1]]),
+                ),
+                np.ascontiguousarray(here[inside]),
             )
 
         for found in pool.map(ask, candidates):
             if found is not None:
                 composite.merge(found, self._levels, only=dirty)
 
-    def _with_margin(self, window: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """Widen a window so that the fading of all neighbours of its pixels lies in it."""
-        margin = percentages.fading_reach_pixels(self._plan.grid.resolution_m)
-        row, column, height, width = window
-        top, left = max(0, row - margin), max(0, column - margin)
-        bottom = min(self._plan.grid.height, row + height + margin)
-        right = min(self._plan.grid.width, column + width + margin)
-        return top, left, bottom - top, right - left
-
     def _tally(
-        self, window: tuple[int, int, int, int], operators: Iterable[str]
+        self,
+        levels: composite.Composite,
+        window: tuple[int, int, int, int],
+        operators: Iterable[str],
     ) -> dict[_Key, percentages.Tally]:
-        """Sum a window of the area for some operators."""
+        """Sum a window of the area, with levels of its own, for some operators."""
         row, column, height, width = window
-        part = self._levels.part(*window)
         weights = self._weights.part(*window)
         people = self._people[row : row + height, column : column + width]
         model = models.get_model(self._plan.request.model)
         sigma = sigma_by_cell(model, self._all_cells, self._plan.grid.resolution_m)
         wanted = set(operators)
         tallies = {}
-        for (name, operator), where in services(self._plan, part, sigma).items():
+        for (name, operator), where in services(self._plan, levels, sigma).items():
             if operator not in wanted:
                 continue
             sums = percentages.tally_pixels(weights, where, people)
             if self._villages is not None:
                 sums["village"] = percentages.tally_points(
-                    self._zones, self._villages, part.grid, where
+                    self._zones, self._villages, levels.grid, where
                 )
             for measure, tally in sums.items():
                 tallies[name, operator, measure] = tally
         return tallies
+
+
+@cache
+def _pattern_digest(pattern: antenna.Pattern) -> bytes:
+    horizontal, vertical = antenna.tables(pattern)
+    return hashlib.sha256(horizontal.tobytes() + vertical.tobytes()).digest()
 
 
 def _fingerprint(job: MastJob) -> str:
@@ -306,16 +331,29 @@ def _fingerprint(job: MastJob) -> str:
             digest.update(value.tobytes())
         elif column.name == "patterns":
             for pattern in value:
-                digest.update(pattern.horizontal_db.tobytes() + pattern.vertical_db.tobytes())
+                digest.update(_pattern_digest(pattern))
         else:
             digest.update(repr(value).encode())
         digest.update(b"|")
     return digest.hexdigest()
 
 
-def _bounding_window(levels: composite.Composite, parts: list[Levels]) -> tuple[int, int, int, int]:
-    """Return the window of the area that several masts reach."""
+def _bounding_window(
+    levels: composite.Composite, parts: list[Levels], margin: int
+) -> tuple[int, int, int, int]:
+    """Return the window of the area that several masts reach, widened but within it."""
     spans = [(*composite.place_in(levels.grid, part.grid), *part.grid.shape) for part in parts]
-    top, left = (min(span[axis] for span in spans) for axis in (0, 1))
-    bottom, right = (max(span[axis] + span[axis + 2] for span in spans) for axis in (0, 1))
+    top = max(0, min(span[0] for span in spans) - margin)
+    left = max(0, min(span[1] for span in spans) - margin)
+    bottom = min(levels.grid.height, max(span[0] + span[2] for span in spans) + margin)
+    right = min(levels.grid.width, max(span[1] + span[3] for span in spans) + margin)
+    return top, left, bottom - top, right - left
+
+
+def _window_of(mask: NDArray[np.bool_], margin: int) -> tuple[int, int, int, int]:
+    """Return the smallest window with all true pixels, widened but within the mask."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, left = max(0, int(rows[0]) - margin), max(0, int(columns[0]) - margin)
+    bottom = min(mask.shape[0], int(rows[-1]) + 1 + margin)
+    right = min(mask.shape[1], int(columns[-1]) + 1 + margin)
     return top, left, bottom - top, right - left
