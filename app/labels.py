@@ -64,6 +64,10 @@ ANY_OPERATOR = mark("Any operator")
 #: What the project's own data say about themselves; other sources keep their words.
 OWN_SOURCES = (
     mark("Phủ Sóng generator"),
+    mark(
+        "Phủ Sóng generator; names, codes, areas and rounded points of the communes: Resolution "
+        "1674/NQ-UBTVQH15, Decision 19/2025/QĐ-TTg, sapnhap.bando.com.vn"
+    ),
     mark("not observed"),
     mark("communes and wards since 1 July 2025"),
     mark("Apache-2.0 (generated); published facts"),

@@ -23,7 +23,8 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 .ps-table th, .ps-table td { padding: .5rem .75rem; border-bottom: 1px solid #d3dde2;
   text-align: right; vertical-align: top; white-space: nowrap; }
 .ps-table th:first-child, .ps-table td.ps-text { text-align: left; }
-.ps-table td.ps-text { white-space: normal; }
+.ps-table td.ps-text { white-space: normal; min-width: 14rem; }
+.ps-table caption { white-space: normal; }
 .ps-table thead th { color: #3d4f59; font-weight: 600; border-bottom: 2px solid #9fb3bd; }
 .ps-table tbody th { font-weight: 600; }
 .ps-table .ps-main { font-size: 1.12rem; font-weight: 600; font-variant-numeric: tabular-nums; }
@@ -51,7 +52,12 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 .ps-no { background: #fbe3d6; color: #7a2b00; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding: 4.2rem .8rem 2rem; }
-  .ps-table th, .ps-table td { padding: .4rem .45rem; }
+  .ps-table { font-size: .85rem; }
+  .ps-table th, .ps-table td { padding: .4rem .35rem; }
+  .ps-table th { white-space: normal; }
+  .ps-table .ps-main { font-size: 1rem; }
+  .ps-table tbody th { min-width: 5rem; }
+  .ps-bar { min-width: 3rem; }
   .ps-facts { grid-template-columns: 1fr; gap: 0; }
   .ps-facts dd { margin-bottom: .4rem; }
 }

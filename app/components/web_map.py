@@ -66,8 +66,8 @@ class _Options(folium.MacroElement):
         document.getElementById("map_div").setAttribute("aria-label", {{ this.title|tojson }});
         (function (map) {
           // Mark the place that was clicked last, without asking the server.
-          var ring = L.circleMarker([0, 0], {radius: 9, color: "#c2185b", weight: 3, fill: false,
-            interactive: false});
+          var ring = L.circleMarker([0, 0], {radius: 9, color: "#111111", weight: 3,
+            fillColor: "#ffffff", fillOpacity: 0.6, interactive: false});
           map.on("click", function (event) { ring.setLatLng(event.latlng).addTo(map); });
           var first = L.Control.Layers.prototype._initLayout;
           L.Control.Layers.prototype._initLayout = function () {
@@ -120,13 +120,24 @@ class _Polygons(_Drawn):
 
 
 class _Dots(_Drawn):
+    # Smaller from afar, so that a thousand of them do not hide what lies below.
     _template = Template(
         """
         {% macro script(this, kwargs) %}
-        var {{ this.get_name() }} = L.layerGroup({{ this.data|tojson }}.map(function (dot) {
-          return L.circleMarker([dot[0], dot[1]], {radius: {{ this.options.radius }},
-            color: "#ffffff", weight: 1, fillColor: {{ this.options.colour|tojson }},
-            fillOpacity: 0.95}).bindTooltip(dot[2]);
+        var {{ this.get_name() }} = new (L.LayerGroup.extend({
+          getEvents: function () { return {zoomend: this.refresh}; },
+          onAdd: function (map) { this.refresh(); L.LayerGroup.prototype.onAdd.call(this, map); },
+          refresh: function () {
+            var zoom = this._map ? this._map.getZoom() : 10;
+            var radius = zoom <= 9.5 ? 2 : zoom < 12 ? 3.5 : 5;
+            this.eachLayer(function (dot) {
+              dot.setStyle({radius: radius, weight: radius < 3 ? 0.5 : 1});
+              dot.setRadius(radius);
+            });
+          }
+        }))({{ this.data|tojson }}.map(function (dot) {
+          return L.circleMarker([dot[0], dot[1]], {color: "#ffffff", weight: 1,
+            fillColor: {{ this.options.colour|tojson }}, fillOpacity: 0.95}).bindTooltip(dot[2]);
         }));
         {% endmacro %}
         """
@@ -253,7 +264,7 @@ def dots_group(name: str, dots: Sequence[Dot], colour: str = "#12303d") -> foliu
         [round(dot.latitude_deg, 6), round(dot.longitude_deg, 6), _tip(dot.tip)] for dot in dots
     ]
     group = folium.FeatureGroup(name=name)
-    _Dots(name, data, radius=3.5, colour=colour).add_to(group)
+    _Dots(name, data, colour=colour).add_to(group)
     return group
 
 

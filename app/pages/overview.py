@@ -73,6 +73,7 @@ def _zone_tables(result: CoverageResult, operator: str) -> None:
             "village": _("Villages"),
         }[measure],
         **{name: labels.service(name) for name in wide.columns[3:]},
+        "any": _("Any"),
     }
     shown = wide.rename(columns=names)
     digits = 1 if measure == "area" else 0

@@ -101,7 +101,7 @@ def test_the_overview_shows_tables_and_a_chart(served, page) -> None:
     page.goto(f"{served[0]}/?lang=vi")
     expect(page.locator(".ps-table")).to_have_count(1)
     expect(page.locator(".ps-table tbody tr")).to_have_count(5)
-    expect(page.locator("[data-testid=stDataFrame]").first).to_be_visible()
+    expect(page.locator("[data-testid=stDataFrame] >> visible=true")).to_have_count(1)
     expect(page.locator("[data-testid=stVegaLiteChart]")).to_be_visible()
     assert re.search(r"\d+,\d\s%", page.locator(".ps-main").first.inner_text())
 
