@@ -27,7 +27,16 @@ ON_AIR = ("existing",)
 # A model without variability still needs a margin to count in.
 _LEAST_SIGMA_DB = 0.01
 
-_LAYERS = ("zones", "masts", "cells", "villages", "terrain", "clutter", "population")
+_LAYERS = (
+    "zones",
+    "masts",
+    "cells",
+    "villages",
+    "terrain",
+    "clutter",
+    "building_height",
+    "population",
+)
 
 
 @dataclass(frozen=True)
@@ -400,6 +409,9 @@ def read_clutter_height(
 ) -> Raster | None:
     """Read the clutter heights under `bounds`.
 
+    Where the workspace has a raster of building heights, these count in place of
+    the class's height; where it is 0 or has no data, the class counts.
+
     Parameters
     ----------
     workspace
@@ -410,10 +422,17 @@ def read_clutter_height(
     Returns
     -------
     Raster or None
-        None where there is no clutter raster: open land. [m]
+        None where there is neither: open land. [m]
     """
     classes = read_within(workspace, "clutter", bounds) if workspace.has("clutter") else None
-    return None if classes is None else clutter.clutter_height(classes)
+    heights = None if classes is None else clutter.clutter_height(classes)
+    if not workspace.has("building_height"):
+        return heights
+    if heights is None:
+        buildings = read_within(workspace, "building_height", bounds)
+        return buildings and Raster(buildings.grid, np.nan_to_num(buildings.values))
+    known = workspace.read_raster("building_height", heights.grid).values
+    return Raster(heights.grid, np.where(known > 0.0, known, heights.values))
 
 
 def masts_on_air(workspace: Workspace) -> gpd.GeoDataFrame:

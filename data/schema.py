@@ -462,6 +462,7 @@ RASTERS: dict[str, RasterLayer] = {
         ),
         RasterLayer("clutter", "Class of land cover", "class", 0, 255, "nearest"),
         RasterLayer("population", "Inhabitants of the pixel", "people", 0, 1e8, "sum"),
+        RasterLayer("building_height", "Height of buildings above ground", "m", 0, 1000, "average"),
     )
 }
 

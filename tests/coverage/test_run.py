@@ -13,6 +13,8 @@ import rasterio
 import scipy.special
 
 from coverage import results, run, technology
+from coverage.request import read_clutter_height
+from data.area import Provenance
 from data.demo import generator
 from data.errors import CancelledError, InputError
 from data.grid import Raster
@@ -239,6 +241,25 @@ def test_without_population_and_villages_only_area_is_claimed(area, tmp_path) ->
     said = " ".join(note["text"] for note in result.summary["provenance"]["notes"])
     assert "no population raster" in said
     assert "no clutter raster" in said
+
+
+def test_building_heights_count_in_place_of_the_class(area, workspace, result, tmp_path) -> None:
+    whole = run.make_plan(workspace, REQUEST)
+    grid = area.clutter.grid
+    tall = np.full(grid.shape, np.nan, np.float32)
+    tall[10:20, 10:20] = 40.0
+    tall[30:40, 30:40] = 0.0
+    built = write_area(tmp_path / "w", area)
+    built.write_raster("building_height", Raster(grid, tall), Provenance("test"))
+    before = read_clutter_height(workspace, grid.bounds)
+    after = read_clutter_height(built, grid.bounds)
+    assert before is not None
+    assert after is not None
+    assert (after.values[10:20, 10:20] == 40.0).all()
+    expected = before.values.copy()
+    expected[10:20, 10:20] = 40.0
+    assert np.array_equal(after.values, expected)
+    assert run.make_plan(built, REQUEST).key != whole.key
 
 
 def hole(raster: Raster, share: float) -> Raster:
