@@ -158,12 +158,16 @@ def remark(comparison: Comparison) -> str:
             remarks.append(_("Not computed here."))
         return " ".join(remarks)
     low, high = comparison.low, comparison.high
-    # A report rounds to whole percents, so half a percent is no disagreement.
-    half = 0.005
+    if low is None or high is None:
+        return " ".join(remarks)
     value = figure.percent / 100.0
-    if low is not None and high is not None and low - half <= value <= high + half:
+    # What is reported in whole percents may be up to half a percent off.
+    rounding = 0.005 if figure.percent % 1 == 0 else 0.0005
+    if low <= value <= high:
         remarks.append(_("Agrees with the computed interval."))
-    elif comparison.difference is not None and comparison.difference < 0:
+    elif low - rounding <= value <= high + rounding:
+        remarks.append(_("Agrees with the computed interval but for its rounding."))
+    elif value > high:
         remarks.append(_("Higher than the computed interval."))
     else:
         remarks.append(_("Lower than the computed interval."))

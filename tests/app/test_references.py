@@ -95,7 +95,12 @@ def test_comparison_states_the_difference_and_what_is_unknown(computed_figures, 
     speak("en")
     found = figures.compare(computed_figures, references.HA_NAM)
     assert found[0].difference == pytest.approx(-0.02)
-    assert figures.remark(found[0]) == "Method not stated. Agrees with the computed interval."
+    assert figures.remark(found[0]) == (
+        "Method not stated. Agrees with the computed interval but for its rounding."
+    )
+    inside = references.ReportedFigure("2G", "area", 98.0, method="measured")
+    (within,) = figures.compare(computed_figures, [inside])
+    assert figures.remark(within) == "Agrees with the computed interval."
     assert figures.remark(found[1]) == "Method not stated. Lower than the computed interval."
     assert found[2].share is None
     assert figures.remark(found[2]) == "Share of what is not stated. Method not stated."
