@@ -33,6 +33,7 @@ LAYERS = {
     "terrain": mark("Terrain height"),
     "clutter": mark("Land cover"),
     "population": mark("Population grid"),
+    "building_height": mark("Building heights"),
 }
 
 PROFILES = {
