@@ -300,12 +300,47 @@ def strongest(
     cell
         Position in the table of cells; -1 without signal.
     """
-    rows = [
+    rows = _rows_of(levels, technology_name, operator)
+    return first_of(levels.best_dbm[rows], levels.best_cell[rows])
+
+
+def second_strongest(
+    levels: Composite, technology_name: str, operator: str, mast_of_cell: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the best level from a mast other than the best server's.
+
+    Parameters
+    ----------
+    levels
+        Levels of carriers.
+    technology_name, operator
+        Which carriers.
+    mast_of_cell
+        Number of each cell's mast.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape of the grid; -inf where fewer than two masts are received. [dBm]
+    """
+    rows = _rows_of(levels, technology_name, operator)
+    _, server = first_of(levels.best_dbm[rows], levels.best_cell[rows])
+    own = np.append(mast_of_cell, -1)[server]
+    second = np.full(levels.grid.shape, -np.inf, np.float32)
+    for row in rows:
+        other = np.append(mast_of_cell, -1)[levels.best_cell[row]] != own
+        # On a carrier whose best is the server's mast the second is another one's.
+        level = np.where(other, levels.best_dbm[row], levels.second_dbm[row])
+        np.maximum(second, level, out=second)
+    return second
+
+
+def _rows_of(levels: Composite, technology_name: str, operator: str) -> list[int]:
+    return [
         index
         for index, carrier in enumerate(levels.carriers)
         if carrier[:2] == (technology_name, operator)
     ]
-    return first_of(levels.best_dbm[rows], levels.best_cell[rows])
 
 
 def first_of(

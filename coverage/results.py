@@ -21,7 +21,7 @@ import rasterio.windows
 from numpy.typing import NDArray
 
 from coverage import throughput
-from coverage.composite import Composite, first_of, strongest
+from coverage.composite import Composite, first_of, second_strongest, strongest
 from coverage.quality import best_rate
 from data.errors import InputError
 from data.grid import Grid, Raster
@@ -95,6 +95,23 @@ class CoverageResult:
         """
         return self._band(f"{name}_server.tif", operator)
 
+    def second(self, name: str, operator: str) -> Raster:
+        """Return the best level of one operator from a mast other than the best server's.
+
+        Parameters
+        ----------
+        name
+            Technology.
+        operator
+            An operator.
+
+        Returns
+        -------
+        Raster
+            NaN where fewer than two masts are received. [dBm]
+        """
+        return self._band(f"{name}_second.tif", operator)
+
     def sinr(self, name: str, operator: str = ANY_OPERATOR) -> Raster:
         """Return the ratio of signal to interference and noise.
 
@@ -147,13 +164,19 @@ class RasterWriter:
         for name in self._technologies:
             self._create(name, "float32", np.nan)
             self._create(f"{name}_server", "int32", -1)
+            self._create(f"{name}_second", "float32", np.nan, self._bands[1:])
             if name in throughput.rate_models():
                 self._create(f"{name}_sinr", "float32", np.nan)
                 self._create(f"{name}_rate", "float32", np.nan)
         return self
 
-    def _create(self, name: str, dtype: str, nodata: float) -> None:
+    def _create(
+        self, name: str, dtype: str, nodata: float, bands: Sequence[str] | None = None
+    ) -> None:
         grid = self._grid
+        bands = self._bands if bands is None else bands
+        if not bands:
+            return
         self._open[name] = self._stack.enter_context(
             rasterio.open(
                 self._folder / f"{name}.part.tif",
@@ -161,7 +184,7 @@ class RasterWriter:
                 driver="GTiff",
                 width=grid.width,
                 height=grid.height,
-                count=len(self._bands),
+                count=len(bands),
                 dtype=dtype,
                 crs=grid.crs,
                 transform=grid.transform,
@@ -170,19 +193,24 @@ class RasterWriter:
                 bigtiff="IF_SAFER",
             )
         )
-        for band, description in enumerate(self._bands, start=1):
+        for band, description in enumerate(bands, start=1):
             self._open[name].set_band_description(band, description)
 
     def write(self, row: int, column: int, levels: Composite, cells: pd.DataFrame) -> None:
         """Write one tile."""
         window = rasterio.windows.Window(column, row, levels.grid.width, levels.grid.height)
         operators = self._bands[1:]
+        mast_of_cell = pd.factorize(cells["mast_id"])[0]
         shape = (len(operators), *levels.grid.shape)
         for name in self._technologies:
             level, server = np.empty(shape, np.float32), np.empty(shape, np.int32)
             for index, operator in enumerate(operators):
                 level[index], server[index] = strongest(levels, name, operator)
             self._write_with_any(window, (name, level), (f"{name}_server", server))
+            for band, operator in enumerate(operators, start=1):
+                second = second_strongest(levels, name, operator, mast_of_cell)
+                second[~np.isfinite(second)] = np.nan
+                self._open[f"{name}_second"].write(second, band, window=window)
             if name in throughput.rate_models():
                 sinr, rate = np.empty(shape, np.float32), np.empty(shape, np.float32)
                 for index, operator in enumerate(operators):

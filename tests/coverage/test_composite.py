@@ -123,6 +123,23 @@ def test_the_second_best_is_what_remains_without_the_best_mast(area, heights, gr
     assert np.array_equal(whole.best_dbm[~served], rest.best_dbm[~served])
 
 
+def test_the_second_server_is_the_best_of_all_other_masts(area, heights, grid) -> None:
+    whole = compose(area, heights, grid)
+    cells = area.cells.reset_index(drop=True)
+    mast_of_cell = pd.factorize(cells["mast_id"])[0]
+    compared = 0
+    for number, name in enumerate(pd.factorize(cells["mast_id"])[1]):
+        rest = compose(area, heights, grid, masts=area.masts[area.masts["mast_id"] != name])
+        for service in {carrier[:2] for carrier in whole.carriers}:
+            found = composite.second_strongest(whole, *service, mast_of_cell)
+            _, server = composite.strongest(whole, *service)
+            expected, _ = composite.strongest(rest, *service)
+            here = (server >= 0) & (mast_of_cell[server] == number)
+            assert np.array_equal(found[here], expected[here])
+            compared += np.isfinite(expected[here]).sum()
+    assert compared > 0
+
+
 def test_a_mast_outside_the_grid_still_serves_it(area, heights, grid) -> None:
     part = grid.window(0, grid.width // 2, grid.height, grid.width - grid.width // 2)
     west = area.masts[area.masts.geometry.x < part.x_min - 100.0]
