@@ -1,0 +1,81 @@
+"""Notebooks run from top to bottom and show the figures that the function gives."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pandas as pd
+import pytest
+
+from coverage import run
+from data.store import Workspace
+from tests.vectors import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+#: Run after a notebook's own cells: what it computed, for the test to read.
+TELL = """
+import dataclasses
+print(json.dumps({"request": dataclasses.asdict(request), "folder": str(workspace.folder)}))
+figures.to_csv(Path(workspace.folder) / "told.csv", index=False)
+"""
+
+
+def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def test_there_are_notebooks() -> None:
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert outputs(notebook) == []
+    counts = {cell.execution_count for cell in notebook.cells if cell.cell_type == "code"}
+    assert counts == {None}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_shows_the_figures_of_the_function(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # There is no workspace yet, so it builds the embedded area, as for a new reader.
+    monkeypatch.setenv("PHUSONG_WORKSPACE", str(tmp_path / "w"))
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(TELL))
+    where = {"metadata": {"path": str(path.parent)}}
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
+
+    told = json.loads(notebook.cells[-1].outputs[0].text)
+    assert Path(told["folder"]) == tmp_path / "w"
+    shown = pd.read_csv(tmp_path / "w" / "told.csv", dtype={"code": str})
+    for name in ("results", "cache"):
+        shutil.rmtree(tmp_path / "w" / name)
+    asked = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in told["request"].items()
+    }
+    request = run.CoverageRequest(**asked)
+    assert dataclasses.asdict(request) == told["request"] | {"technologies": request.technologies}
+    computed = run.compute(Workspace.open(tmp_path / "w"), request).figures
+    # Through a file as the notebook's own went.
+    computed.to_csv(tmp_path / "computed.csv", index=False)
+    again = pd.read_csv(tmp_path / "computed.csv", dtype={"code": str})
+    pd.testing.assert_frame_equal(shown, again, check_exact=True)
+
+    # And it is those figures that the reader sees.
+    texts = [str(output.get("data", {}).get("text/html", "")) for output in outputs(notebook)]
+    province = again[(again["zone"] == 0) & (again["operator"] == "any")]
+    assert len(province) >= 5
+    for row in province.itertuples():
+        low, high = 100 * row.interval_low, 100 * row.interval_high
+        seen = f"{100 * row.share:.1f} % ({low:.1f} to {high:.1f})"
+        assert any(seen in text for text in texts), seen
+    pictures = [output for output in outputs(notebook) if "image/png" in output.get("data", {})]
+    assert len(pictures) >= 3
