@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -211,6 +212,25 @@ def tables(pattern: Pattern) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return resample(pattern.horizontal_db), resample(pattern.vertical_db)
 
 
+@lru_cache(maxsize=1024)
+def digest(pattern: Pattern) -> str:
+    """Return a hash of a pattern's values, for the keys of results.
+
+    Parameters
+    ----------
+    pattern
+        The pattern.
+
+    Returns
+    -------
+    str
+        In hexadecimal; the same for patterns that attenuate alike.
+    """
+    horizontal, vertical = tables(pattern)
+    content = horizontal.tobytes() + vertical.tobytes()
+    return hashlib.sha256(content + repr(pattern.max_attenuation_db).encode()).hexdigest()
+
+
 def attenuation_db(
     pattern: Pattern, azimuth_offset_deg: NDArray[np.float64], below_beam_deg: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -293,5 +313,18 @@ def patterns_of_folder(folder: Path) -> dict[str, Pattern]:
     InputError
         If a file cannot be read or two files give the same name.
     """
+    # Read once for each state of the folder: every look-up of a result asks for them.
+    state = []
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            status = path.stat()
+            state.append((path.name, status.st_mtime_ns, status.st_size))
+    return dict(_patterns_of_state(folder, tuple(state)))
+
+
+@lru_cache(maxsize=16)
+def _patterns_of_state(folder: Path, _: tuple[tuple[str, int, int], ...]) -> dict[str, Pattern]:
     files = antenna_pattern.read_folder(folder)
-    return {name: from_file_pattern(file) for name, file in files.items()}
+    made: dict[int, Pattern] = {}
+    # A file goes by two names, but is one pattern.
+    return {name: made.setdefault(id(f), from_file_pattern(f)) for name, f in files.items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from coverage.own_table import read_own_table
 from data.errors import InputError
 from data.grid import Raster
 
@@ -32,40 +33,47 @@ def read_clutter_table(path: Path = TABLE) -> pd.DataFrame:
     InputError
         If a column is missing, a code is repeated or a height is not from 0 to 200 m.
     """
-    frame = pd.read_csv(path)
-    for column in ("code", "name", "category", "height_m", "source"):
-        if column not in frame.columns:
-            raise InputError(
-                "{file}: column {column} is missing (expected code, name, category, height_m, "
-                "source)",
-                file=path.name,
-                column=column,
-            )
-    bad = ~frame["height_m"].between(0.0, 200.0)
-    bad |= frame["code"].duplicated() | ~frame["code"].between(0, 255)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
+    frame = read_own_table(path, ("code", "name", "category", "height_m", "source"))
+    code = pd.to_numeric(frame["code"], errors="coerce")
+    height = pd.to_numeric(frame["height_m"], errors="coerce")
+    good = code.between(0, 255) & (code % 1 == 0) & ~code.duplicated() & height.between(0.0, 200.0)
+    if not good.all():
+        row = frame.index[~good][0]
         raise InputError(
             "{file}, row {row}: class {code} with height {height} m (expected each code from 0 to "
             "255 once, with a height from 0 to 200 m)",
             file=path.name,
-            row=row + 2,
-            code=frame["code"].iloc[row],
-            height=frame["height_m"].iloc[row],
+            row=int(row),
+            code=frame["code"][row] or "nothing",
+            height=frame["height_m"][row] or "nothing",
         )
-    return frame.set_index("code")
+    return frame.assign(code=code.astype(np.int64), height_m=height.astype(float)).set_index("code")
 
 
 @cache
-def clutter_table() -> pd.DataFrame:
-    """Return the built-in table of clutter classes.
+def _built_in() -> pd.DataFrame:
+    return read_clutter_table()
+
+
+def clutter_table(own_table: Path | None = None) -> pd.DataFrame:
+    """Return the table of clutter classes.
+
+    Parameters
+    ----------
+    own_table
+        A user's file in the form of the built-in one, read if it exists; its
+        classes win.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by class code.
+        Indexed by class code, in rising order.
     """
-    return read_clutter_table()
+    if own_table is None or not own_table.exists():
+        return _built_in()
+    own = read_clutter_table(own_table)
+    rest = _built_in().drop(index=own.index, errors="ignore")
+    return pd.concat([own, rest]).sort_index()
 
 
 def clutter_height(classes: Raster, table: pd.DataFrame | None = None) -> Raster:

@@ -34,6 +34,7 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from coverage import percentages, technology
+from coverage.own_table import read_own_table
 from data.errors import InputError
 from data.grid import Grid
 
@@ -136,16 +137,7 @@ def read_service_classes(path: Path = TABLE) -> dict[str, tuple[ServiceClass, ..
         If a column is missing, a value cannot be used, or a better class asks
         for less than a worse one.
     """
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    columns = [column.name for column in dataclasses.fields(ServiceClass)]
-    for column in columns:
-        if column not in frame.columns:
-            raise InputError(
-                "{file}: column {column} is missing; a table of service zones needs {expected}",
-                file=path.name,
-                column=column,
-                expected=", ".join(columns),
-            )
+    frame = read_own_table(path, [column.name for column in dataclasses.fields(ServiceClass)])
     found: dict[str, list[ServiceClass]] = {}
     for number, row in enumerate(frame.to_dict("records"), start=2):
         item = _service_class(path.name, number, {str(key): str(row[key]) for key in row})

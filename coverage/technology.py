@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from coverage.own_table import read_own_table
 from data.errors import InputError
 
 TABLES = Path(__file__).parent / "tables"
@@ -114,15 +115,7 @@ def read_thresholds(path: Path) -> dict[str, dict[str, Threshold]]:
     InputError
         If a column is missing or a value cannot be used.
     """
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    missing = [name for name in _THRESHOLD_COLUMNS if name not in frame.columns]
-    if missing:
-        raise InputError(
-            "{file}: column {column} is missing; a table of thresholds needs {expected}",
-            file=path.name,
-            column=missing[0],
-            expected=", ".join(_THRESHOLD_COLUMNS),
-        )
+    frame = read_own_table(path, _THRESHOLD_COLUMNS)
     profiles: dict[str, dict[str, Threshold]] = {}
     rows: list[dict[str, str]] = frame.to_dict("records")  # type: ignore[assignment]
     for number, row in enumerate(rows, start=2):

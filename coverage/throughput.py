@@ -23,10 +23,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from coverage import technology
+from coverage.own_table import read_own_table
 from data.errors import InputError
 
 TABLE = technology.TABLES / "throughput.csv"
@@ -121,16 +121,7 @@ def read_rate_models(path: Path = TABLE) -> dict[str, RateModel]:
     InputError
         If a column is missing or a value cannot be used.
     """
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    columns = [column.name for column in dataclasses.fields(RateModel)]
-    for column in columns:
-        if column not in frame.columns:
-            raise InputError(
-                "{file}: column {column} is missing; a table of rates needs {expected}",
-                file=path.name,
-                column=column,
-                expected=", ".join(columns),
-            )
+    frame = read_own_table(path, [column.name for column in dataclasses.fields(RateModel)])
     found: dict[str, RateModel] = {}
     for number, row in enumerate(frame.to_dict("records"), start=2):
         name = str(row["technology"])

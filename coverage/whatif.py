@@ -13,7 +13,6 @@ import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
 import geopandas as gpd
 import numpy as np
@@ -314,12 +313,6 @@ class LiveNetwork:
         return tallies
 
 
-@cache
-def _pattern_digest(pattern: antenna.Pattern) -> bytes:
-    horizontal, vertical = antenna.tables(pattern)
-    return hashlib.sha256(horizontal.tobytes() + vertical.tobytes()).digest()
-
-
 def _fingerprint(job: MastJob) -> str:
     """Return a hash of all that a mast's levels depend on beside the terrain."""
     digest = hashlib.sha256()
@@ -331,7 +324,7 @@ def _fingerprint(job: MastJob) -> str:
             digest.update(value.tobytes())
         elif column.name == "patterns":
             for pattern in value:
-                digest.update(_pattern_digest(pattern))
+                digest.update(antenna.digest(pattern).encode())
         else:
             digest.update(repr(value).encode())
         digest.update(b"|")

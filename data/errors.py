@@ -69,6 +69,19 @@ class PhuSongError(Exception):
         self.message = Message(template, values)
         super().__init__(str(self.message))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # The usual way calls `__init__` with the finished sentence in place of its template.
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[PhuSongError], args: tuple[object, ...], state: dict[str, object]
+) -> PhuSongError:
+    """Rebuild an error that came from another process."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class InputError(PhuSongError, ValueError):
     """Something given by the user is not what was expected."""
