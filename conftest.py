@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import coverage
 import pytest
+
+import coverage
 
 if Path(coverage.__file__ or "").resolve().parent != Path(__file__).resolve().parent / "coverage":
     pytest.exit(
