@@ -13,7 +13,6 @@ import scipy.special
 import shapely
 
 from app import study
-from coverage import models
 from coverage.results import ANY_OPERATOR, CoverageResult
 from data.grid import Grid
 from data.store import Workspace
@@ -160,7 +159,6 @@ def _reception(
     position_m: tuple[float, float],
 ) -> Reception:
     technology = str(threshold["technology"])
-    wanted = float(str(threshold["probability"]))
     threshold_dbm = float(str(threshold["threshold_dbm"]))
     known = {
         "technology": technology,
@@ -172,17 +170,13 @@ def _reception(
     if not math.isfinite(level_dbm) or number < 0:
         return Reception(level_dbm=None, probability=0.0, covered=False, **known)
     cell = study.layer(area, "cells").iloc[number]
-    model = models.get_model(result.summary["model"])
-    sigma_db = model.sigma_db(float(cell["frequency_mhz"]), result.grid.resolution_m)
-    # A model without location variability makes coverage certain on either side.
-    sigma_db = max(sigma_db, 0.01)
-    margin_db = level_dbm - threshold_dbm
+    margin = float(study.fade_margin(result, technology, operator).values[pixel])
     masts = study.layer(area, "masts")
     mast = masts[masts["mast_id"] == cell["mast_id"]].iloc[0]
     return Reception(
         level_dbm=level_dbm,
-        probability=float(scipy.special.ndtr(margin_db / sigma_db)),
-        covered=margin_db >= float(scipy.special.ndtri(wanted)) * sigma_db,
+        probability=float(scipy.special.ndtr(margin)),
+        covered=bool(study.covered(result, technology, operator).values[pixel]),
         cell_id=str(cell["cell_id"]),
         band=_text(cell["band"]),
         operator=str(cell["operator"]),

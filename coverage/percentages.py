@@ -181,17 +181,11 @@ def service(
     Service
         The comparison.
     """
-    wanted = scipy.special.ndtri(probability)
-    margin_db = level_dbm - np.float32(threshold_dbm)
+    wanted = np.float32(scipy.special.ndtri(probability))
     sigma = np.asarray(sigma_db, np.float32)
-    shift = np.float32(NORMAL_95 * model_error_db)
-    needed = np.float32(wanted) * sigma
-    return Service(
-        (margin_db / sigma).astype(np.float32),
-        margin_db >= needed,
-        margin_db - shift >= needed,
-        margin_db + shift >= needed,
-    )
+    margin = ((level_dbm - np.float32(threshold_dbm)) / sigma).astype(np.float32)
+    shift = np.float32(NORMAL_95 * model_error_db) / sigma
+    return Service(margin, margin >= wanted, margin - shift >= wanted, margin + shift >= wanted)
 
 
 def any_of(services: Sequence[Service]) -> Service:

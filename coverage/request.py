@@ -19,7 +19,7 @@ from data.grid import Grid, Raster
 from data.store import Workspace
 
 #: Changes whenever the figures of the same inputs would change.
-ENGINE_VERSION = "4"
+ENGINE_VERSION = "5"
 
 #: Masts of these states transmit.
 ON_AIR = ("existing",)

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,10 @@ import pandas as pd
 import rasterio
 import rasterio.shutil
 import rasterio.windows
+import scipy.special
 from numpy.typing import NDArray
 
-from coverage import throughput
+from coverage import technology, throughput
 from coverage.composite import Composite, first_of, second_strongest, strongest
 from coverage.quality import best_rate
 from data.errors import InputError
@@ -95,6 +96,48 @@ class CoverageResult:
         """
         return self._band(f"{name}_server.tif", operator)
 
+    def fade_margin(self, name: str, operator: str = ANY_OPERATOR) -> Raster:
+        """Return the median level minus the threshold in standard deviations.
+
+        Parameters
+        ----------
+        name
+            Technology.
+        operator
+            An operator, or "any" (the largest).
+
+        Returns
+        -------
+        Raster
+            The coverage probability is the normal distribution of it; NaN without
+            signal.
+        """
+        return self._band(f"{name}_margin.tif", operator)
+
+    def covered(self, service: str, operator: str = ANY_OPERATOR) -> Raster:
+        """Return where a technology or a union of several counts as covered.
+
+        Parameters
+        ----------
+        service
+            Technology or name in `technology.COMBINATIONS`.
+        operator
+            An operator, or "any".
+
+        Returns
+        -------
+        Raster
+            Whether the coverage probability reaches the one asked for, as in the
+            figures.
+        """
+        thresholds = self.summary["provenance"]["thresholds"]
+        found = np.zeros(self.grid.shape, bool)
+        for name in technology.COMBINATIONS.get(service, (service,)):
+            if name in thresholds:
+                wanted = np.float32(scipy.special.ndtri(thresholds[name]["probability"]))
+                found |= self.fade_margin(name, operator).values >= wanted
+        return Raster(self.grid, found)
+
     def second(self, name: str, operator: str) -> Raster:
         """Return the best level of one operator from a mast other than the best server's.
 
@@ -164,6 +207,7 @@ class RasterWriter:
         for name in self._technologies:
             self._create(name, "float32", np.nan)
             self._create(f"{name}_server", "int32", -1)
+            self._create(f"{name}_margin", "float32", np.nan)
             self._create(f"{name}_second", "float32", np.nan, self._bands[1:])
             if name in throughput.rate_models():
                 self._create(f"{name}_sinr", "float32", np.nan)
@@ -196,7 +240,14 @@ class RasterWriter:
         for band, description in enumerate(bands, start=1):
             self._open[name].set_band_description(band, description)
 
-    def write(self, row: int, column: int, levels: Composite, cells: pd.DataFrame) -> None:
+    def write(
+        self,
+        row: int,
+        column: int,
+        levels: Composite,
+        cells: pd.DataFrame,
+        margins: Mapping[tuple[str, str], NDArray[np.float32]],
+    ) -> None:
         """Write one tile."""
         window = rasterio.windows.Window(column, row, levels.grid.width, levels.grid.height)
         operators = self._bands[1:]
@@ -207,6 +258,10 @@ class RasterWriter:
             for index, operator in enumerate(operators):
                 level[index], server[index] = strongest(levels, name, operator)
             self._write_with_any(window, (name, level), (f"{name}_server", server))
+            for band, operator in enumerate(self._bands, start=1):
+                margin = margins[name, operator]
+                known = np.where(np.isfinite(margin), margin, np.float32(np.nan))
+                self._open[f"{name}_margin"].write(known, band, window=window)
             for band, operator in enumerate(operators, start=1):
                 second = second_strongest(levels, name, operator, mast_of_cell)
                 second[~np.isfinite(second)] = np.nan

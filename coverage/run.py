@@ -211,9 +211,11 @@ def _compute_into(
             known = np.isfinite(workspace.read_raster("terrain", tile).values)
             left_out.update(levels.masts_without_terrain)
             without_terrain += weights.fraction @ (~known).ravel()
-            writer.write(row, column, levels, cells)
+            found = services(plan, levels, sigma)
+            margins = {key: where.fade_margin for key, where in found.items()}
+            writer.write(row, column, levels, cells, margins)
             people = people_per_pixel(workspace, tile)
-            for (name, operator), where in services(plan, levels, sigma).items():
+            for (name, operator), where in found.items():
                 parts = percentages.tally_pixels(weights, where, people)
                 if villages is not None:
                     parts["village"] = percentages.tally_points(zones, villages, tile, where)

@@ -19,7 +19,7 @@ from app import legend as legends
 from app.components import figures, web_map
 from app.components.kept import keep
 from app.i18n import _, language, mark
-from coverage import models, percentages, technology
+from coverage import technology
 from coverage.results import ANY_OPERATOR, CoverageResult
 from data.grid import Grid
 from data.store import Workspace
@@ -250,44 +250,10 @@ def covered_classes(
     numpy.ndarray
         0 covered, 1 not covered, transparent outside the study area.
     """
-    thresholds = result.summary["provenance"]["thresholds"]
-    members = [
-        name for name in technology.COMBINATIONS.get(service, (service,)) if name in thresholds
-    ]
-    # The union over operators is that of each operator's own best server, as in the figures.
-    operators = (
-        result.summary["provenance"]["operators"] if operator == ANY_OPERATOR else [operator]
-    )
-    covered = np.zeros(result.grid.shape, bool)
-    for name in members:
-        for own in operators:
-            covered |= _covered(area, result, thresholds[name], own)
+    covered = study.covered(result, service, operator).values
     classes = np.where(covered, 0, 1).astype(np.uint8)
     classes[~_inside(area, result.grid)] = overlays.TRANSPARENT
     return classes
-
-
-def _covered(
-    area: Workspace, result: CoverageResult, threshold: dict[str, Any], operator: str
-) -> NDArray[np.bool_]:
-    name = threshold["technology"]
-    level = study.level(result, name, operator).values
-    server = study.server(result, name, operator).values
-    model = models.get_model(result.summary["model"])
-    frequencies = study.layer(area, "cells")["frequency_mhz"].to_numpy(np.float64)
-    known = {
-        value: model.sigma_db(float(value), result.grid.resolution_m)
-        for value in np.unique(frequencies)
-    }
-    # One more entry, for the cell number -1 of places without signal.
-    sigma = np.array([*(max(known[value], 1e-6) for value in frequencies), 1.0], np.float32)
-    return percentages.service(
-        np.where(np.isnan(level), -np.inf, level).astype(np.float32),
-        threshold_dbm=threshold["threshold_dbm"],
-        probability=threshold["probability"],
-        sigma_db=sigma[server],
-        model_error_db=0.0,
-    ).covered
 
 
 def _inside(area: Workspace, grid: Grid) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import pytest
 import rasterio
 import scipy.special
 
-from coverage import results, run, technology
+from coverage import percentages, results, run, technology
 from coverage.request import read_clutter_height
 from data.area import Provenance
 from data.demo import generator
@@ -182,6 +182,21 @@ def test_a_cancel_leaves_nothing_behind(area, tmp_path) -> None:
     with pytest.raises(CancelledError):
         run.compute(workspace, REQUEST, on_progress=cancel)
     assert list((workspace.folder / "results").iterdir()) == []
+
+
+def test_the_covered_raster_gives_the_figures(result, workspace) -> None:
+    zones = workspace.read("zones")
+    weights = percentages.zone_weights(zones, result.grid)
+    for service in ("2G", "4G", "3G_or_4G", "any"):
+        for operator in ("any", "B"):
+            covered = result.covered(service, operator).values
+            share = (weights.fraction @ covered.ravel()) / weights.fraction.sum(axis=1)
+            expected = result.figures[
+                (result.figures["service"] == service)
+                & (result.figures["operator"] == operator)
+                & (result.figures["measure"] == "area")
+            ]["share"]
+            assert share == pytest.approx(expected.to_numpy(), abs=1e-9), (service, operator)
 
 
 def test_rasters_are_cloud_optimised_and_lie_on_the_grid(result) -> None:
