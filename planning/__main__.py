@@ -99,9 +99,21 @@ def _data_build(arguments: argparse.Namespace) -> None:
 
 
 def _data_import(arguments: argparse.Namespace) -> None:
-    from data import importers
+    from data import importers, schema
 
     workspace = _open(arguments)
+    if arguments.layer in schema.RASTERS:
+        problems = importers.import_raster(
+            workspace,
+            arguments.layer,
+            arguments.file,
+            source_name=arguments.source_name,
+            licence=arguments.licence,
+            vintage=arguments.vintage,
+        )
+        _print_problems(problems)
+        print(f"{arguments.layer}: imported")
+        return
     try:
         with _Progress(f"import {arguments.layer}") as progress:
             report = importers.import_layer(
@@ -347,7 +359,9 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=_whole(0), metavar="N", help="another draw of what is generated"
     )
     load = add(actions, "import", _data_import, "Check a file and put it into a layer.")
-    load.add_argument("layer", help="masts, cells, …")
+    load.add_argument(
+        "layer", help="masts, cells, … or a raster: terrain, clutter, population, building_height"
+    )
     load.add_argument("file", type=Path)
     load.add_argument("--sheet", help="sheet of an Excel workbook that has several")
     load.add_argument("--table", help="layer of a GeoPackage that has several")

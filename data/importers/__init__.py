@@ -4,4 +4,5 @@ from data.importers.layer import ImportReport as ImportReport
 from data.importers.layer import Preview as Preview
 from data.importers.layer import import_layer as import_layer
 from data.importers.layer import preview as preview
+from data.importers.raster import import_raster as import_raster
 from data.importers.table import read_table as read_table
