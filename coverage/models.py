@@ -158,7 +158,10 @@ class Model:
     reference
         The publication it is written from.
     valid_range
-        Parameter to lowest value, highest value and unit.
+        Parameter to lowest value, highest value and unit: what the authors state.
+        Beyond it results are extrapolations.
+    limits
+        The same for what gives no result at all beyond.
     sigma_db
         Standard deviation that goes with the model's median, from the
         frequency [MHz] and the pixel size [m]. [dB]
@@ -172,6 +175,7 @@ class Model:
     title: str
     reference: str
     valid_range: Mapping[str, tuple[float, float, str]]
+    limits: Mapping[str, tuple[float, float, str]]
     sigma_db: Callable[[float, float], float] = field(repr=False)
     worker: Callable[[RadialSetup], RadialWorker] = field(repr=False)
     uses_terrain: bool = True
@@ -432,6 +436,20 @@ def _tr38901_sigma_db(scenario: tr38901.Scenario) -> Callable[[float, float], fl
     return sigma_db
 
 
+def _limits(
+    frequency_mhz: tuple[float, float], antenna_height_m: tuple[float, float]
+) -> Mapping[str, tuple[float, float, str]]:
+    return MappingProxyType(
+        {
+            "frequency_mhz": (*frequency_mhz, "MHz"),
+            "antenna_height_m": (*antenna_height_m, "m"),
+        }
+    )
+
+
+_HATA_LIMITS = _limits(hata.LIMITS["frequency_mhz"], hata.LIMITS["tx_height_m"])
+
+
 def _hata_ranges(model: str) -> Mapping[str, tuple[float, float, str]]:
     ranges = hata.RANGES[model]
     return MappingProxyType(
@@ -451,18 +469,21 @@ def _tr38901_model(scenario: tr38901.Scenario, title: str) -> Model:
     valid = {
         "frequency_mhz": (1000.0 * low_ghz, 1000.0 * high_ghz, "MHz"),
         "distance_km": (near_m / 1000.0, far_m / 1000.0, "km"),
+        "antenna_height_m": (*ranges["tx_height_m"], "m"),
         "rx_height_m": (*ranges["rx_height_m"], "m"),
     }
     low_m, high_m = ranges["tx_height_m"]
-    if low_m < high_m:
-        valid["antenna_height_m"] = (low_m, high_m, "m")
-    else:
+    if low_m == high_m:
         title = f"{title}, antenna at {low_m:g} m"
+    low_limit_ghz, high_limit_ghz = tr38901.LIMITS["frequency_ghz"]
     return Model(
         name=f"tr38901_{scenario}",
         title=f"3GPP TR 38.901 {title}",
         reference="3GPP TR 38.901 V18.0.0, table 7.4.1-1",
         valid_range=MappingProxyType(valid),
+        limits=_limits(
+            (1000.0 * low_limit_ghz, 1000.0 * high_limit_ghz), tr38901.LIMITS["tx_height_m"]
+        ),
         sigma_db=_tr38901_sigma_db(scenario),
         worker=_tr38901_worker(scenario),
         uses_terrain=False,
@@ -492,6 +513,7 @@ _MODELS = [
                 "location_percent": (*p1812.LOCATION_RANGE_PERCENT, "%"),
             }
         ),
+        limits=_limits((30.0, 6000.0), p1812.HEIGHT_RANGE_M),
         sigma_db=_p1812_sigma_db,
         worker=_p1812_worker,
     ),
@@ -505,6 +527,7 @@ _MODELS = [
                 "distance_km": (0.001, 100_000.0, "km"),
             }
         ),
+        limits=MappingProxyType({}),
         sigma_db=_no_sigma_db,
         worker=_free_space_worker,
         uses_terrain=False,
@@ -515,13 +538,14 @@ _MODELS = [
         reference="G. A. Hufford, The ITS Irregular Terrain Model 1.2.2: the Algorithm, NTIA 1995",
         valid_range=MappingProxyType(
             {
-                "frequency_mhz": (*itm.RANGES["frequency_mhz"], "MHz"),
+                "frequency_mhz": (*itm.ADVISED_RANGES["frequency_mhz"], "MHz"),
                 "distance_km": (*itm.ADVISED_RANGES["distance_km"], "km"),
-                "antenna_height_m": (*itm.RANGES["tx_height_m"], "m"),
-                "rx_height_m": (*itm.RANGES["rx_height_m"], "m"),
+                "antenna_height_m": (*itm.ADVISED_RANGES["tx_height_m"], "m"),
+                "rx_height_m": (*itm.ADVISED_RANGES["rx_height_m"], "m"),
                 "n0": (*itm.RANGES["n0"], "N-units"),
             }
         ),
+        limits=_limits(itm.RANGES["frequency_mhz"], itm.RANGES["tx_height_m"]),
         sigma_db=_itm_sigma_db,
         worker=_itm_worker,
     ),
@@ -530,6 +554,7 @@ _MODELS = [
         title="Okumura-Hata",
         reference="M. Hata, IEEE Trans. Vehicular Technology 29 (3), 1980",
         valid_range=_hata_ranges(hata.OKUMURA_HATA),
+        limits=_HATA_LIMITS,
         sigma_db=_hata_sigma_db,
         worker=_hata_worker(hata.okumura_hata),
         uses_terrain=False,
@@ -539,6 +564,7 @@ _MODELS = [
         title="COST 231 Hata",
         reference="COST Action 231 final report, EUR 18957, section 4.4.1",
         valid_range=_hata_ranges(hata.COST231_HATA),
+        limits=_HATA_LIMITS,
         sigma_db=_hata_sigma_db,
         worker=_hata_worker(hata.cost231_hata),
         uses_terrain=False,
@@ -548,6 +574,11 @@ _MODELS = [
         title="Extended Hata",
         reference="Report ITU-R SM.2028-2, Attachment 1 to Annex 2, section 6.1",
         valid_range=_hata_ranges(hata.EXTENDED_HATA),
+        # Whichever end is lower counts as the mobile's.
+        limits=_limits(
+            hata.LIMITS["frequency_mhz"],
+            (hata.LIMITS["rx_height_m"][0], hata.LIMITS["tx_height_m"][1]),
+        ),
         sigma_db=_extended_hata_sigma_db,
         worker=_hata_worker(hata.extended_hata),
         uses_terrain=False,

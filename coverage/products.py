@@ -14,7 +14,7 @@ import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
-from coverage import models, percentages, request, results, service_zones
+from coverage import percentages, request, results, service_zones
 from data.errors import InputError
 from data.store import Workspace
 from data.study_area import finest_level
@@ -44,16 +44,14 @@ class Products:
 
 
 def served(
-    workspace: Workspace, result: results.CoverageResult, *, operator: str = results.ANY_OPERATOR
+    result: results.CoverageResult, *, operator: str = results.ANY_OPERATOR
 ) -> dict[str, NDArray[np.bool_]]:
     """Return where each technology counts as covered, as the percentages count it.
 
     Parameters
     ----------
-    workspace
-        The study area.
     result
-        Its coverage.
+        A coverage.
     operator
         An operator, or "any".
 
@@ -68,31 +66,14 @@ def served(
         If the operator is not in the result.
     """
     provenance = result.summary["provenance"]
-    operators = list(provenance["operators"])
-    if operator not in (results.ANY_OPERATOR, *operators):
+    known = (results.ANY_OPERATOR, *provenance["operators"])
+    if operator not in known:
         raise InputError(
             "Operator {value} is not in the coverage (expected one of {expected})",
             value=operator,
-            expected=", ".join((results.ANY_OPERATOR, *operators)),
+            expected=", ".join(known),
         )
-    wanted = operators if operator == results.ANY_OPERATOR else [operator]
-    cells = workspace.read("cells")
-    sigma = request.sigma_by_cell(
-        models.get_model(result.summary["model"]), cells, result.grid.resolution_m
-    )[:-1]
-    found = {}
-    for name, threshold in provenance["thresholds"].items():
-        where = np.zeros(result.grid.shape, bool)
-        for item in wanted:
-            where |= service_zones.covered(
-                result.level(name, item).values,
-                result.server(name, item).values,
-                threshold_dbm=threshold["threshold_dbm"],
-                probability=threshold["probability"],
-                sigma_by_cell_db=sigma,
-            )
-        found[name] = where
-    return found
+    return {name: result.covered(name, operator).values for name in provenance["thresholds"]}
 
 
 def make(
@@ -141,7 +122,7 @@ def make(
     inside = service_zones.study_area_mask(weights)
     people = request.people_per_pixel(workspace, grid)
     villages = workspace.read("villages") if workspace.has("villages") else None
-    where = served(workspace, result, operator=operator)
+    where = served(result, operator=operator)
     shapes: dict[str, Any] = {"minimum_area_km2": minimum_area_km2, "tolerance_m": tolerance_m}
     classes = service_zones.service_classes(workspace.folder / "service_zones.csv")
     drawn = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,7 +13,11 @@ from coverage.composite import Composite
 
 
 def best_rate(
-    levels: Composite, cells: pd.DataFrame, technology_name: str, operator: str
+    levels: Composite,
+    cells: pd.DataFrame,
+    technology_name: str,
+    operator: str,
+    rate_models: Mapping[str, throughput.RateModel] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return SINR and rate on the carrier that gives a user the highest rate.
 
@@ -27,6 +33,8 @@ def best_rate(
     technology_name, operator
         Which carriers; the technology must have a rate model. 2G has none: its
         interference follows the frequency plan, which the cells do not state.
+    rate_models
+        How SINR becomes a rate; the built-in ones if None.
 
     Returns
     -------
@@ -51,7 +59,9 @@ def best_rate(
             noise = throughput.metric_noise_dbm(technology_name, float(width))
             found_sinr = throughput.sinr_db(level[here], interference, noise)
             found_rate = np.asarray(
-                throughput.downlink_rate_mbps(technology_name, found_sinr, float(width), tdd=tdd)
+                throughput.downlink_rate_mbps(
+                    technology_name, found_sinr, float(width), tdd=tdd, models=rate_models
+                )
             )
             better = ~(rate[here] >= found_rate)
             rate[here] = np.where(better, found_rate, rate[here])

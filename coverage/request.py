@@ -13,7 +13,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from coverage import clutter, composite, mast, models, percentages, results, sweep, technology
+from coverage import (
+    clutter,
+    composite,
+    mast,
+    models,
+    own_numbers,
+    percentages,
+    results,
+    sweep,
+    technology,
+    validity,
+)
+from coverage.calibrated_model import CalibratedModel
 from data.errors import InputError
 from data.grid import Grid, Raster
 from data.store import Workspace
@@ -63,7 +75,10 @@ class CoverageRequest:
         Share of time for which the level is reached. [%]
     model_error_db
         Standard deviation of the model's mean error over the area, or None for
-        the model's default. [dB]
+        the calibration's or the model's default. [dB]
+    calibration
+        Name of a calibrated model of the workspace that corrects `model`, or
+        None for the model as it is.
     """
 
     technologies: tuple[str, ...] = ("2G", "3G", "4G")
@@ -75,6 +90,7 @@ class CoverageRequest:
     radius_m: float = 10_000.0
     time_percent: float = 50.0
     model_error_db: float | None = None
+    calibration: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +105,14 @@ class Plan:
     thresholds: dict[str, technology.Threshold]
     settings: sweep.SweepSettings
     model_error_db: float
+    own: own_numbers.OwnNumbers
+    calibration: CalibratedModel | None
     key: str
+
+    @property
+    def model(self) -> models.Model:
+        """The propagation model."""
+        return models.get_model(self.request.model)
 
 
 def _thresholds(workspace: Workspace, request: CoverageRequest) -> dict[str, technology.Threshold]:
@@ -167,11 +190,19 @@ def make_plan(workspace: Workspace, request: CoverageRequest) -> Plan:
         radius_m=request.radius_m,
         time_percent=request.time_percent,
     )
-    error = (
-        technology.model_mean_error_db(model.name)
-        if request.model_error_db is None
-        else request.model_error_db
+    own = own_numbers.read(workspace.folder)
+    calibration = (
+        None
+        if request.calibration is None
+        else own_numbers.calibrated(workspace.folder, request.calibration, model.name)
     )
+    error = request.model_error_db
+    if error is None:
+        error = (
+            technology.model_mean_error_db(model.name)
+            if calibration is None
+            else calibration.mean_error_db
+        )
     depends_on = {
         "engine": ENGINE_VERSION,
         "inputs": workspace.content_hash(*(name for name in _LAYERS if workspace.has(name))),
@@ -181,7 +212,8 @@ def make_plan(workspace: Workspace, request: CoverageRequest) -> Plan:
         "settings": dataclasses.asdict(settings),
         "thresholds": {name: dataclasses.asdict(item) for name, item in thresholds.items()},
         "model_error_db": error,
-        "clutter_heights": clutter.clutter_table()["height_m"].to_dict(),
+        "own": own.described(),
+        "calibration": None if calibration is None else calibration.to_json(),
     }
     key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
     wanted = tuple(
@@ -189,7 +221,60 @@ def make_plan(workspace: Workspace, request: CoverageRequest) -> Plan:
         for carrier in mast.carriers(cells)
         if carrier.technology in thresholds and carrier.operator in operators
     )
-    return Plan(workspace, request, grid, wanted, operators, thresholds, settings, error, key)
+    return Plan(
+        workspace=workspace,
+        request=request,
+        grid=grid,
+        carriers=wanted,
+        operators=operators,
+        thresholds=thresholds,
+        settings=settings,
+        model_error_db=error,
+        own=own,
+        calibration=calibration,
+        key=key,
+    )
+
+
+def asked_cells(plan: Plan) -> pd.DataFrame:
+    """Return the cells that a request is about.
+
+    Parameters
+    ----------
+    plan
+        The question.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of the layer `cells`: on masts that transmit, of the operators and
+        technologies asked for.
+    """
+    cells = plan.workspace.read("cells")
+    return cells[
+        cells["mast_id"].isin(masts_on_air(plan.workspace)["mast_id"])
+        & cells["operator"].isin(plan.operators)
+        & cells["technology"].isin(plan.thresholds)
+    ]
+
+
+def predictable_cells(plan: Plan, cells: pd.DataFrame) -> pd.DataFrame:
+    """Take the cells that the model cannot predict off their masts.
+
+    Parameters
+    ----------
+    plan
+        The question.
+    cells
+        Layer `cells`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows in the same order, because results refer to them by position.
+    """
+    good = validity.predictable(plan.model, cells)
+    return cells.assign(mast_id=cells["mast_id"].where(good))
 
 
 def services(
@@ -262,31 +347,47 @@ def unions(technologies: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
     return unions
 
 
-def sigma_by_cell(
-    model: models.Model, cells: pd.DataFrame, resolution_m: float
-) -> NDArray[np.float32]:
+def location_sigma_db(plan: Plan, frequency_mhz: float) -> float:
+    """Return the location variability: the calibration's, or the model's own.
+
+    Parameters
+    ----------
+    plan
+        The question.
+    frequency_mhz
+        Frequency. [MHz]
+
+    Returns
+    -------
+    float
+        Standard deviation. [dB]
+    """
+    if plan.calibration is not None:
+        return plan.calibration.sigma_db
+    return plan.model.sigma_db(frequency_mhz, plan.grid.resolution_m)
+
+
+def sigma_by_cell(plan: Plan, cells: pd.DataFrame) -> NDArray[np.float32]:
     """Return the location variability by cell, and one more for places without signal.
 
     Parameters
     ----------
-    model
-        The propagation model.
+    plan
+        The question.
     cells
         Layer `cells`.
-    resolution_m
-        Pixel size. [m]
 
     Returns
     -------
     numpy.ndarray
         Length of `cells` plus one. [dB]
     """
+    frequencies = cells["frequency_mhz"].astype(float)
     by_frequency = {
-        frequency: max(model.sigma_db(frequency, resolution_m), _LEAST_SIGMA_DB)
-        for frequency in cells["frequency_mhz"].astype(float).unique()
+        frequency: max(location_sigma_db(plan, frequency), _LEAST_SIGMA_DB)
+        for frequency in frequencies.unique()
     }
-    sigma = cells["frequency_mhz"].astype(float).map(by_frequency).to_numpy(np.float32)
-    return np.append(sigma, np.float32(1.0))
+    return np.append(frequencies.map(by_frequency).to_numpy(np.float32), np.float32(1.0))
 
 
 def figure_table(
@@ -335,10 +436,13 @@ class Surroundings:
         Terrain heights. [m]
     clutter_height
         Clutter heights, or None for open land. [m]
+    clutter_class
+        Land-cover classes, where a calibration needs them.
     """
 
     elevation: Raster
     clutter_height: Raster | None
+    clutter_class: Raster | None = None
 
 
 def surroundings(plan: Plan, tile: Grid) -> Surroundings:
@@ -375,7 +479,12 @@ def surroundings(plan: Plan, tile: Grid) -> Surroundings:
             "{radius} km of it",
             radius=f"{plan.request.radius_m / 1000:g}",
         )
-    return Surroundings(elevation, read_clutter_height(workspace, bounds))
+    needs_class = plan.calibration is not None and workspace.has("clutter")
+    return Surroundings(
+        elevation,
+        read_clutter_height(workspace, bounds, plan.own.clutter_heights),
+        read_within(workspace, "clutter", bounds) if needs_class else None,
+    )
 
 
 def read_within(
@@ -405,7 +514,9 @@ def read_within(
 
 
 def read_clutter_height(
-    workspace: Workspace, bounds: tuple[float, float, float, float]
+    workspace: Workspace,
+    bounds: tuple[float, float, float, float],
+    table: pd.DataFrame | None = None,
 ) -> Raster | None:
     """Read the clutter heights under `bounds`.
 
@@ -418,6 +529,8 @@ def read_clutter_height(
         The study area.
     bounds
         x_min, y_min, x_max, y_max. [m]
+    table
+        Heights of the classes; the built-in ones if None.
 
     Returns
     -------
@@ -425,7 +538,7 @@ def read_clutter_height(
         None where there is neither: open land. [m]
     """
     classes = read_within(workspace, "clutter", bounds) if workspace.has("clutter") else None
-    heights = None if classes is None else clutter.clutter_height(classes)
+    heights = None if classes is None else clutter.clutter_height(classes, table)
     if not workspace.has("building_height"):
         return heights
     if heights is None:

@@ -194,11 +194,17 @@ class RasterWriter:
     """The rasters of a result, written tile by tile and turned into COGs at the end."""
 
     def __init__(
-        self, folder: Path, grid: Grid, technologies: Sequence[str], operators: Sequence[str]
+        self,
+        folder: Path,
+        grid: Grid,
+        technologies: Sequence[str],
+        operators: Sequence[str],
+        rate_models: Mapping[str, throughput.RateModel],
     ) -> None:
         self._folder = folder
         self._grid = grid
         self._technologies = technologies
+        self._rate_models = rate_models
         self._bands = (ANY_OPERATOR, *operators)
         self._open: dict[str, Any] = {}
         self._stack = ExitStack()
@@ -209,7 +215,7 @@ class RasterWriter:
             self._create(f"{name}_server", "int32", -1)
             self._create(f"{name}_margin", "float32", np.nan)
             self._create(f"{name}_second", "float32", np.nan, self._bands[1:])
-            if name in throughput.rate_models():
+            if name in self._rate_models:
                 self._create(f"{name}_sinr", "float32", np.nan)
                 self._create(f"{name}_rate", "float32", np.nan)
         return self
@@ -266,10 +272,12 @@ class RasterWriter:
                 second = second_strongest(levels, name, operator, mast_of_cell)
                 second[~np.isfinite(second)] = np.nan
                 self._open[f"{name}_second"].write(second, band, window=window)
-            if name in throughput.rate_models():
+            if name in self._rate_models:
                 sinr, rate = np.empty(shape, np.float32), np.empty(shape, np.float32)
                 for index, operator in enumerate(operators):
-                    sinr[index], rate[index] = best_rate(levels, cells, name, operator)
+                    sinr[index], rate[index] = best_rate(
+                        levels, cells, name, operator, self._rate_models
+                    )
                 rate[np.isnan(rate)] = -np.inf
                 self._write_with_any(window, (f"{name}_rate", rate), (f"{name}_sinr", sinr))
 

@@ -8,6 +8,7 @@ question is answered from disk and a changed input can never show old figures.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -22,17 +23,21 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from coverage import cluster, composite, models, percentages, results
+from coverage import cluster, composite, percentages, results, validity
+from coverage.calibrated_losses import calibrated_losses
 from coverage.loss_cache import LossCache, kept_losses
 from coverage.mast import Losses, MastJob, predict_losses
 from coverage.request import (
     ENGINE_VERSION,
     Plan,
     Surroundings,
+    asked_cells,
     figure_table,
+    location_sigma_db,
     make_plan,
     masts_on_air,
     people_per_pixel,
+    predictable_cells,
     services,
     sigma_by_cell,
     surroundings,
@@ -154,6 +159,7 @@ def compute(
     if folder.exists():
         on_progress(1.0)
         return results.load(folder)
+    validity.require_some(plan.model, asked_cells(plan))
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
     try:
@@ -185,13 +191,16 @@ def _compute_into(
     masts = masts_on_air(workspace)
     cells = workspace.read("cells").reset_index(drop=True)
     villages = workspace.read("villages") if workspace.has("villages") else None
-    sigma = sigma_by_cell(models.get_model(request.model), cells, plan.grid.resolution_m)
+    predicted = predictable_cells(plan, cells)
+    sigma = sigma_by_cell(plan, cells)
     cache = loss_cache(workspace)
     tallies: dict[tuple[str, str, str], percentages.Tally] = {}
     left_out: set[str] = set()
     without_terrain = np.zeros(len(zones))
     tiles = list(_tiles(plan.grid))
-    with results.RasterWriter(folder, plan.grid, request.technologies, plan.operators) as writer:
+    with results.RasterWriter(
+        folder, plan.grid, request.technologies, plan.operators, plan.own.rate_models
+    ) as writer:
         for number, (row, column, tile) in enumerate(tiles):
             weights = percentages.zone_weights(zones, tile)
             around = surroundings(plan, tile)
@@ -199,11 +208,12 @@ def _compute_into(
                 around.elevation,
                 around.clutter_height,
                 _near(masts, tile, request.radius_m),
-                cells,
+                predicted,
                 plan.grid,
                 tile=tile,
                 wanted=plan.carriers,
                 settings=plan.settings,
+                own_patterns=plan.own.patterns,
                 losses=losses_of(plan, around, cache, client),
                 threads=threads,
                 on_progress=partial(_report, on_progress, number, len(tiles)),
@@ -278,14 +288,13 @@ def losses_of(
             job, around.elevation, around.clutter_height, plan.grid, plan.settings
         )
 
-    compute = (
-        here
-        if client is None
-        else cluster.losses_from(client, plan.workspace, plan.grid, plan.settings)
-    )
-    return kept_losses(
+    compute = here if client is None else cluster.losses_from(client, plan)
+    losses = kept_losses(
         cache, compute, around.elevation, around.clutter_height, plan.grid, plan.settings
     )
+    if plan.calibration is None:
+        return losses
+    return calibrated_losses(losses, plan.calibration, around.clutter_class)
 
 
 def _report(on_progress: Callable[[float], None], done: int, count: int, part: float) -> None:
@@ -322,7 +331,7 @@ def _notes(plan: Plan, left_out: set[str], without_terrain_km2: float) -> list[M
         notes.append(message("There is no population raster, so there are no population figures."))
     if not plan.workspace.has("clutter"):
         notes.append(message("There is no clutter raster: all land was taken as open."))
-    return notes
+    return notes + validity.notes(plan.model, asked_cells(plan), plan.settings, plan.calibration)
 
 
 def _percent(value: float) -> float | None:
@@ -365,7 +374,6 @@ def _summary(
             suffix = "interval" if kind == "interval" else f"interval_{kind}"
             low, high = getattr(item, f"{kind}_low"), getattr(item, f"{kind}_high")
             place[f"{item.measure}_{suffix}"] = [_percent(low), _percent(high)]
-    model = models.get_model(plan.request.model)
     return {
         "area": plan.workspace.area.name,
         "title": {"vi": plan.workspace.area.title_vi, "en": plan.workspace.area.title_en},
@@ -378,7 +386,9 @@ def _summary(
                 name: dataclasses.asdict(item) for name, item in plan.workspace.provenance().items()
             },
             "grid": plan.grid.to_dict(),
-            "model_reference": model.reference,
+            "model_reference": plan.model.reference,
+            "calibration": _calibration(plan),
+            "own": plan.own.described(),
             "settings": dataclasses.asdict(plan.settings),
             "operators": list(plan.operators),
             "threshold_profile": plan.request.threshold_profile,
@@ -389,9 +399,7 @@ def _summary(
                 "interval": "95 %; shadow fading and model error added as root of sum of squares",
                 "model_mean_error_db": plan.model_error_db,
                 "location_sigma_db": {
-                    f"{frequency:g} MHz": round(
-                        model.sigma_db(frequency, plan.grid.resolution_m), 3
-                    )
+                    f"{frequency:g} MHz": round(location_sigma_db(plan, frequency), 3)
                     for frequency in sorted(
                         plan.workspace.read("cells")["frequency_mhz"].astype(float).unique()
                     )
@@ -405,4 +413,27 @@ def _summary(
             "engine_version": ENGINE_VERSION,
             "key": plan.key,
         },
+    }
+
+
+def _calibration(plan: Plan) -> dict[str, Any] | None:
+    """Return what a reader must know of the calibration; its file holds the rest."""
+    model = plan.calibration
+    if model is None:
+        return None
+    before, after = model.held_out_before, model.held_out_after
+    return {
+        "name": model.name,
+        "base_model": model.base_model,
+        "created": model.created,
+        "bins": model.bins,
+        "cells": model.cells,
+        "data_sha256": model.data_sha256,
+        "model_sha256": hashlib.sha256(model.to_json().encode()).hexdigest(),
+        "held_out_error_db": {
+            "before": dataclasses.asdict(before),
+            "after": dataclasses.asdict(after),
+        },
+        "sigma_db": model.sigma_db,
+        "mean_error_db": model.mean_error_db,
     }

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -424,7 +425,7 @@ def downlink_rate_mbps(
     *,
     tdd: bool = False,
     resource_share: float = 1.0,
-    models: dict[str, RateModel] | None = None,
+    models: Mapping[str, RateModel] | None = None,
 ) -> NDArray[np.float64] | None:
     """Return the downlink rate of a user.
 
@@ -487,7 +488,7 @@ def sinr_for_rate_db(
     bandwidth_mhz: float,
     *,
     tdd: bool = False,
-    models: dict[str, RateModel] | None = None,
+    models: Mapping[str, RateModel] | None = None,
 ) -> float | None:
     """Return the least SINR at which a rate is reached.
 

@@ -19,15 +19,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from coverage import antenna, composite, models, percentages, results, run
+from coverage import antenna, composite, percentages, results, run, validity
 from coverage.mast import EVERYWHERE, Levels, Losses, MastJob, carriers, cell_levels, mast_jobs
 from coverage.request import (
     ON_AIR,
     CoverageRequest,
+    asked_cells,
     figure_table,
     make_plan,
     masts_on_air,
     people_per_pixel,
+    predictable_cells,
     services,
     sigma_by_cell,
     surroundings,
@@ -81,6 +83,7 @@ class LiveNetwork:
         on_progress: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._plan = make_plan(workspace, request or CoverageRequest())
+        validity.require_some(self._plan.model, asked_cells(self._plan))
         self._threads = threads or run.default_threads()
         self._zones = workspace.read("zones")
         self._villages = workspace.read("villages") if workspace.has("villages") else None
@@ -98,10 +101,11 @@ class LiveNetwork:
             self._around.elevation,
             self._around.clutter_height,
             self.masts,
-            self.cells,
+            predictable_cells(self._plan, self.cells),
             self._plan.grid,
             wanted=self._plan.carriers,
             settings=self._plan.settings,
+            own_patterns=self._plan.own.patterns,
             losses=self._losses,
             threads=self._threads,
             on_progress=on_progress,
@@ -115,7 +119,13 @@ class LiveNetwork:
     def _jobs_of(
         self, masts: gpd.GeoDataFrame, cells: pd.DataFrame, first_number: int
     ) -> dict[str, MastJob]:
-        jobs, _ = mast_jobs(self._around.elevation, masts, cells, self._plan.carriers)
+        jobs, _ = mast_jobs(
+            self._around.elevation,
+            masts,
+            predictable_cells(self._plan, cells),
+            self._plan.carriers,
+            self._plan.own.patterns,
+        )
         return {
             job.mast_id: dataclasses.replace(
                 job, cell_numbers=job.cell_numbers + np.int32(first_number)
@@ -296,8 +306,7 @@ class LiveNetwork:
         row, column, height, width = window
         weights = self._weights.part(*window)
         people = self._people[row : row + height, column : column + width]
-        model = models.get_model(self._plan.request.model)
-        sigma = sigma_by_cell(model, self._all_cells, self._plan.grid.resolution_m)
+        sigma = sigma_by_cell(self._plan, self._all_cells)
         wanted = set(operators)
         tallies = {}
         for (name, operator), where in services(self._plan, levels, sigma).items():

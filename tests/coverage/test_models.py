@@ -65,9 +65,28 @@ def test_every_model_states_range_reference_and_sigma(model):
     assert entry.reference
     assert {"frequency_mhz", "distance_km"} <= set(entry.valid_range)
     for low, high, unit in entry.valid_range.values():
-        assert low < high
+        assert low <= high
         assert unit
     assert 0.0 <= entry.sigma_db(1800.0, 50.0) < 12.0
+
+
+@quiet
+@pytest.mark.parametrize("model", sorted(models.MODELS))
+def test_limits_are_where_results_end(model):
+    entry = models.get_model(model)
+    for name, (low, high, _) in entry.limits.items():
+        assert low <= entry.valid_range[name][0] <= entry.valid_range[name][1] <= high
+        for value in (low, high, 0.99 * low, 1.01 * high):
+            given = {"frequencies_mhz": (900.0,), "antenna_height_m": 40.0}
+            if name == "frequency_mhz":
+                given["frequencies_mhz"] = (value,)
+            else:
+                given[name] = value
+            if low <= value <= high:
+                assert np.isfinite(radial(model, hills(5), **given)).all()
+            else:
+                with pytest.raises(OutsideModelRange):
+                    radial(model, hills(5), **given)
 
 
 def test_empirical_models_spread_more_than_the_terrain_model():

@@ -59,7 +59,7 @@ def test_holes_are_what_the_figures_leave(
 def test_the_switch_off_check_is_2g_less_its_part_under_3g_or_4g(
     made: products.Products, workspace: Workspace, result: results.CoverageResult
 ) -> None:
-    where = products.served(workspace, result)
+    where = products.served(result)
     check = made.switch_off
     assert check is not None
     lost = where["2G"] & ~where["3G"] & ~where["4G"]
@@ -82,7 +82,7 @@ def test_service_zones_lie_where_the_technology_is_covered(
     assert set(zones["technology"]) <= {"2G", "3G", "4G"}
     assert zones["operator"].unique().tolist() == ["any"]
     assert zones.geometry.is_valid.all()
-    where = products.served(workspace, result)
+    where = products.served(result)
     pixel_km2 = result.grid.resolution_m**2 / 1e6
     for name in ("3G", "4G"):
         area = zones.loc[zones["technology"] == name, "area_km2"].sum()
