@@ -26,7 +26,6 @@ from typing import IO, Any, Literal
 
 import geopandas as gpd
 import numpy as np
-import openpyxl
 import pandas as pd
 import pyogrio
 import pyogrio.errors
@@ -456,6 +455,8 @@ _EXCEL_ERRORS = (
 def _read_excel(
     source: Path | bytes, layer: schema.Layer, name: str, sheet: str | None
 ) -> tuple[pd.DataFrame, list[Problem]]:
+    import openpyxl  # takes as long to load as all else here, and few files need it
+
     with _stream(source) as stream:
         try:
             with zipfile.ZipFile(stream) as archive:
