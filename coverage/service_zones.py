@@ -31,7 +31,7 @@ import rasterio.features
 import scipy.ndimage
 import scipy.sparse
 import shapely
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from coverage import percentages, technology
 from coverage.own_table import read_own_table
@@ -217,46 +217,6 @@ def service_classes(own_table: Path | None = None) -> dict[str, tuple[ServiceCla
     if own_table is not None and own_table.exists():
         classes.update(read_service_classes(own_table))
     return classes
-
-
-def covered(
-    level_dbm: NDArray[Any],
-    server: NDArray[Any],
-    *,
-    threshold_dbm: float,
-    probability: float,
-    sigma_by_cell_db: ArrayLike,
-) -> NDArray[np.bool_]:
-    """Return where a level reaches a threshold with the asked probability.
-
-    The rule is that of the percentages, so areas agree with them.
-
-    Parameters
-    ----------
-    level_dbm
-        Best server's median level; NaN or -inf without signal. [dBm]
-    server
-        Row of the serving cell in the layer cells; -1 without signal.
-    threshold_dbm, probability
-        As in `coverage.technology.Threshold`.
-    sigma_by_cell_db
-        Standard deviation of the location variability for each cell. [dB]
-
-    Returns
-    -------
-    numpy.ndarray
-        Booleans of the shape of `level_dbm`.
-    """
-    sigma = np.append(np.asarray(sigma_by_cell_db, np.float32), np.float32(1.0))
-    level = np.where(np.isnan(level_dbm), -np.inf, level_dbm).astype(np.float32)
-    found = percentages.service(
-        level,
-        threshold_dbm=threshold_dbm,
-        probability=probability,
-        sigma_db=np.maximum(sigma, np.float32(1e-6))[server],
-        model_error_db=0.0,
-    )
-    return found.covered
 
 
 def classify(value: NDArray[Any], minima: Sequence[float]) -> NDArray[np.int32]:

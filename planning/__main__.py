@@ -8,13 +8,16 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from data.errors import InputError, PhuSongError, Problem, ValidationError
 
 if TYPE_CHECKING:
+    from coverage.results import CoverageResult
+    from coverage.run import CoverageRequest
     from data.geometry import CoordinateColumns
     from data.store import Workspace
 
@@ -140,6 +143,23 @@ def _data_import(arguments: argparse.Namespace) -> None:
     print(f"{arguments.layer}: {report.rows_written} of {report.rows_read} rows imported")
 
 
+def _data_pattern(arguments: argparse.Namespace) -> None:
+    from coverage import own_numbers
+    from data.importers import antenna_pattern
+
+    workspace = _open(arguments)
+    patterns = antenna_pattern.add_to_folder(
+        arguments.file, workspace.folder / own_numbers.PATTERNS
+    )
+    for pattern in patterns:
+        print(
+            f"{pattern.name}: {pattern.gain_dbi:.1f} dBi, main lobe "
+            f"{pattern.main_lobe_deg:g}° below the horizon"
+        )
+        for note in pattern.notes:
+            print(f"  {note}")
+
+
 def _data_check(arguments: argparse.Namespace) -> None:
     workspace = _open(arguments)
     errors = _print_check(workspace)
@@ -188,24 +208,39 @@ def _print_problems(problems: Sequence[Problem]) -> None:
         print(f"{problem.severity}: {problem}")
 
 
-def _coverage(arguments: argparse.Namespace) -> None:
-    from coverage import results, run
+def _request(arguments: argparse.Namespace, operators: tuple[str, ...] | None) -> CoverageRequest:
+    from coverage import run
 
-    request = run.CoverageRequest(
-        technologies=tuple(name.upper() for name in arguments.technology),
-        operators=arguments.operator,
+    return run.CoverageRequest(
+        technologies=_technologies(arguments.technology),
+        operators=operators,
         model=arguments.model,
+        calibration=arguments.calibration,
         resolution_m=arguments.resolution,
         threshold_profile=arguments.thresholds,
         probability=arguments.probability,
         radius_m=1000.0 * arguments.radius_km,
     )
-    workspace = _open(arguments)
+
+
+def _technologies(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.upper() for name in names))
+
+
+def _computed(
+    arguments: argparse.Namespace, workspace: Workspace, request: CoverageRequest
+) -> CoverageResult:
+    """Compute a coverage for a command that writes into a folder, and print its notes."""
+    from coverage import run
+    from coverage.propagation.ranges import ModelRangeWarning
+
     # A folder that cannot be written to should not be found out after a minute's work.
     if arguments.out.exists() and not arguments.out.is_dir():
         raise InputError("{folder} is a file; expected a folder for results", folder=arguments.out)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with _Progress("coverage") as progress:
+    with _Progress("coverage") as progress, warnings.catch_warnings():
+        # The result's notes say it once, for all cells.
+        warnings.simplefilter("ignore", ModelRangeWarning)
         result = run.compute(
             workspace,
             request,
@@ -213,11 +248,109 @@ def _coverage(arguments: argparse.Namespace) -> None:
             scheduler=arguments.scheduler,
             on_progress=progress,
         )
-    results.save(result, arguments.out)
     for note in result.summary["provenance"]["notes"]:
         print(note["text"])
+    return result
+
+
+def _coverage(arguments: argparse.Namespace) -> None:
+    from coverage import results
+
+    workspace = _open(arguments)
+    result = _computed(arguments, workspace, _request(arguments, arguments.operator))
+    results.save(result, arguments.out)
     _print_figures(result.summary)
     print(f"Written to {arguments.out}")
+
+
+def _products(arguments: argparse.Namespace) -> None:
+    from coverage import products, results
+
+    technologies = _technologies(arguments.technology)
+    for name in _technologies((*(arguments.going or ()), *(arguments.staying or ()))):
+        if name not in technologies:
+            raise InputError(
+                "The switch-off check is about {name}, which is not among the technologies asked "
+                "for ({technologies})",
+                name=name,
+                technologies=", ".join(technologies),
+            )
+    going = _technologies(arguments.going or ({"2G"} & set(technologies)))
+    staying = _technologies(
+        arguments.staying or [name for name in technologies if name not in going]
+    )
+    workspace = _open(arguments)
+    result = _computed(arguments, workspace, _request(arguments, None))
+    made = products.make(
+        workspace,
+        result,
+        operator=arguments.operator or results.ANY_OPERATOR,
+        going=going,
+        staying=staying,
+        minimum_area_km2=arguments.minimum_area,
+        tolerance_m=arguments.simplify,
+    )
+    products.save(made, arguments.out)
+    _print_products(made.summary)
+    print(f"Written to {arguments.out}")
+
+
+def _print_products(summary: dict[str, Any]) -> None:
+    for zone in summary["service_zones"]:
+        print(
+            f"{zone['technology']}, class {zone['service_class']} (at least {zone['minimum']:g} "
+            f"{zone['unit']}): {zone['area_km2']:.1f} km², {zone['people']:.0f} people"
+        )
+    for name, total in summary["holes"].items():
+        what = "any technology" if name == "any" else name
+        print(f"Without {what}: {_total(total)}")
+    check = summary["switch_off"]
+    if check is not None:
+        going, staying = " and ".join(check["going"]), " or ".join(check["staying"])
+        print(f"Lost if {going} is switched off and {staying} stays: {_total(check)}")
+
+
+def _total(total: dict[str, Any]) -> str:
+    return (
+        f"{total['count']} areas, {total['area_km2']:.1f} km², {total['people']:.0f} people, "
+        f"{total['villages']} villages"
+    )
+
+
+def _calibrate(arguments: argparse.Namespace) -> None:
+    from coverage import drive_test
+    from coverage.propagation.ranges import ModelRangeWarning
+
+    workspace = _open(arguments)
+    with _Progress("calibrate") as progress, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ModelRangeWarning)
+        done = drive_test.calibrate_workspace(
+            workspace,
+            arguments.measurements,
+            name=arguments.name,
+            model=arguments.model,
+            replace=arguments.replace,
+            floor_dbm=arguments.floor,
+            on_progress=progress,
+        )
+    _print_problems(done.problems)
+    for note in done.notes:
+        print(note)
+    model = done.model
+    print(
+        f"{done.rows_used} of {done.rows_read} rows used: {model.bins} places of {model.cells} "
+        f"cells in {model.blocks} blocks"
+    )
+    for why, count in model.left_out.items():
+        print(f"  left out: {count} {why}")
+    print(f"Corrections: {', '.join(model.terms) or 'none that the measurements support'}")
+    for label, error in (("before", model.held_out_before), ("after", model.held_out_after)):
+        print(
+            f"Error {label}, on blocks held out: mean {error.mean_db:+.1f} dB, median "
+            f"{error.median_db:+.1f} dB, standard deviation {error.std_db:.1f} dB, "
+            f"RMS {error.rmse_db:.1f} dB"
+        )
+    print(f"Saved as {model.name} in {done.path}")
 
 
 def _print_figures(summary: dict[str, Any]) -> None:
@@ -295,6 +428,13 @@ def _positive(text: str) -> float:
     return value
 
 
+def _not_negative(text: str) -> float:
+    value = _number(text)
+    if not value >= 0.0:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
+    return value
+
+
 def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
     def read(text: str) -> int:
         try:
@@ -316,6 +456,43 @@ def _coordinates(text: str) -> CoordinateColumns:
             f"{text!r} is not the column of x, the column of y and their CRS, such as X,Y,EPSG:9210"
         )
     return words[0], words[1], words[2]
+
+
+def _add_coverage_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--technology",
+        type=_words,
+        default=("2G", "3G", "4G"),
+        metavar="2g,3g,…",
+        help="default: 2g,3g,4g",
+    )
+    command.add_argument("--model", default="p1812", help="propagation model (default: p1812)")
+    command.add_argument(
+        "--calibration", metavar="NAME", help="calibrated model, as `calibrate` saved it"
+    )
+    command.add_argument(
+        "--resolution",
+        type=_positive,
+        metavar="M",
+        help="pixel size in metres (default: the area's)",
+    )
+    command.add_argument(
+        "--thresholds", default="outdoor", metavar="PROFILE", help="threshold profile (outdoor)"
+    )
+    command.add_argument(
+        "--probability",
+        type=_number,
+        metavar="P",
+        help="share of locations that must reach the threshold (default: the profile's)",
+    )
+    command.add_argument(
+        "--radius-km", type=_positive, default=10.0, metavar="KM", help="reach of a cell (10)"
+    )
+    command.add_argument("--threads", type=_whole(1), metavar="N", help="default: all processors")
+    command.add_argument(
+        "--scheduler", metavar="tcp://HOST:PORT", help="have the masts predicted by a Dask cluster"
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="DIR")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -389,42 +566,66 @@ def _parser() -> argparse.ArgumentParser:
     )
     load.add_argument("--licence", default="", help="terms of use of the data")
     load.add_argument("--vintage", default="", help="time that the data describe")
+    pattern = add(
+        actions, "pattern", _data_pattern, "Check antenna pattern files and keep them for cells."
+    )
+    pattern.add_argument("file", type=Path, nargs="+", help="Planet format (.msi, .pln)")
     add(actions, "check", _data_check, "Say what is wrong with the data, row by row.")
     add(actions, "list", _data_list, "Say what is there and where it comes from.")
 
     coverage = add(commands, "coverage", _coverage, "Compute radio coverage.")
-    coverage.add_argument(
-        "--technology",
-        type=_words,
-        default=("2G", "3G", "4G"),
-        metavar="2g,3g,…",
-        help="default: 2g,3g,4g",
-    )
     coverage.add_argument("--operator", type=_words, metavar="NAME,…", help="default: all")
-    coverage.add_argument("--model", default="p1812", help="propagation model (default: p1812)")
-    coverage.add_argument(
-        "--resolution",
-        type=_positive,
+    _add_coverage_options(coverage)
+
+    products = add(
+        commands,
+        "products",
+        _products,
+        "Draw service zones, coverage holes and the switch-off check.",
+    )
+    products.add_argument("--operator", metavar="NAME", help="one operator (default: any of them)")
+    products.add_argument(
+        "--going",
+        type=_words,
+        metavar="2g,…",
+        help="technologies that are switched off (2g)",
+    )
+    products.add_argument(
+        "--staying",
+        type=_words,
+        metavar="3g,4g,…",
+        help="technologies that stay (all others)",
+    )
+    products.add_argument(
+        "--minimum-area",
+        type=_not_negative,
+        default=0.0,
+        metavar="KM2",
+        help="leave smaller areas out (0)",
+    )
+    products.add_argument(
+        "--simplify",
+        type=_not_negative,
+        default=0.0,
         metavar="M",
-        help="pixel size in metres (default: the area's)",
+        help="how far an outline may leave the pixels' edges (0)",
     )
-    coverage.add_argument(
-        "--thresholds", default="outdoor", metavar="PROFILE", help="threshold profile (outdoor)"
+    _add_coverage_options(products)
+
+    calibrate = add(
+        commands, "calibrate", _calibrate, "Calibrate a propagation model with a drive test."
     )
-    coverage.add_argument(
-        "--probability",
-        type=_number,
-        metavar="P",
-        help="share of locations that must reach the threshold (default: the profile's)",
+    calibrate.add_argument(
+        "measurements", type=Path, help="CSV file with lat, lon, level_dbm and cell_id"
     )
-    coverage.add_argument(
-        "--radius-km", type=_positive, default=10.0, metavar="KM", help="reach of a cell (10)"
+    calibrate.add_argument("--name", required=True, help="name of the calibrated model")
+    calibrate.add_argument("--model", default="p1812", help="propagation model (default: p1812)")
+    calibrate.add_argument(
+        "--floor", type=_number, metavar="DBM", help="least level that the receiver reports"
     )
-    coverage.add_argument("--threads", type=_whole(1), metavar="N", help="default: all processors")
-    coverage.add_argument(
-        "--scheduler", metavar="tcp://HOST:PORT", help="have the masts predicted by a Dask cluster"
+    calibrate.add_argument(
+        "--replace", action="store_true", help="replace the calibrated model of this name"
     )
-    coverage.add_argument("--out", type=Path, required=True, metavar="DIR")
 
     app = add(commands, "app", _app, "Start the app in the browser.")
     app.add_argument("--port", type=_whole(1, 65535), metavar="N", help="default: 8501")

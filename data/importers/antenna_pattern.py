@@ -16,8 +16,9 @@ from __future__ import annotations
 import math
 import os
 import re
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -200,6 +201,58 @@ def read_folder(folder: Path) -> dict[str, PatternFile]:
                 )
             found[name], origin[name] = pattern, path
     return found
+
+
+def add_to_folder(paths: Sequence[Path], folder: Path) -> list[PatternFile]:
+    """Copy pattern files into a folder, all of them or none.
+
+    Parameters
+    ----------
+    paths
+        Pattern files. One of the same name in the folder is replaced.
+    folder
+        Made if absent.
+
+    Returns
+    -------
+    list of PatternFile
+        The patterns, in the order of the files.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be used, or its antenna's name is also that of another
+        file; then nothing is changed.
+    """
+    if not paths:
+        raise InputError("No antenna pattern file was given")
+    folder.mkdir(parents=True, exist_ok=True)
+    content: dict[str, bytes] = {}
+    patterns = []
+    # The folder as it would become is read as a whole before anything is changed.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as trial:
+        for path in folder.iterdir():
+            if path.suffix.lower() in SUFFIXES and path.is_file():
+                shutil.copyfile(path, Path(trial) / path.name)
+        for path in paths:
+            patterns.append(read(path))
+            suffix = path.suffix.lower()
+            name = path.stem + (suffix if suffix in SUFFIXES else SUFFIXES[0])
+            if name in content:
+                raise InputError("{file}: there are two files of this name", file=name)
+            content[name] = path.read_bytes()
+            for old in Path(trial).iterdir():
+                if old.name.lower() == name.lower():
+                    old.unlink()
+            (Path(trial) / name).write_bytes(content[name])
+        read_folder(Path(trial))
+        for path in list(folder.iterdir()):
+            for name in content:
+                if path.name.lower() == name.lower() and path.name != name:
+                    path.unlink()
+        for name in content:
+            (Path(trial) / name).replace(folder / name)
+    return patterns
 
 
 def to_text(pattern: PatternFile) -> str:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from coverage import percentages, service_zones
+from coverage import service_zones
 from data.errors import InputError
 from data.grid import Grid
 
@@ -265,26 +265,6 @@ def test_a_switch_off_that_makes_no_sense() -> None:
         service_zones.switch_off({}, staying, GRID, communes(), level="commune")
     with pytest.raises(InputError, match=r"no zone of level district .*commune, province"):
         service_zones.switch_off(going, staying, GRID, communes(), level="district")
-
-
-def test_covered_agrees_with_the_percentages() -> None:
-    rng = np.random.default_rng(3)
-    level = rng.uniform(-120.0, -80.0, GRID.shape).astype(np.float32)
-    server = rng.integers(0, 3, GRID.shape)
-    level[0, 0], server[0, 0] = np.nan, -1
-    sigma = np.array([1.0, 6.0, 8.0], np.float32)
-    found = service_zones.covered(
-        level, server, threshold_dbm=-100.0, probability=0.9, sigma_by_cell_db=sigma
-    )
-    service = percentages.service(
-        np.nan_to_num(level, nan=-np.inf),
-        threshold_dbm=-100.0,
-        probability=0.9,
-        sigma_db=np.append(sigma, np.float32(1.0))[server],
-        model_error_db=0.0,
-    )
-    assert np.array_equal(found, service.covered)
-    assert not found[0, 0]
 
 
 def test_files_are_read_back_by_other_tools(tmp_path: Path) -> None:
