@@ -47,6 +47,8 @@ def test_a_notebook_shows_the_figures_of_the_function(
 ) -> None:
     # There is no workspace yet, so it builds the embedded area, as for a new reader.
     monkeypatch.setenv("PHUSONG_WORKSPACE", str(tmp_path / "w"))
+    # Streamlit, where another test has imported it, turns pictures off for child processes.
+    monkeypatch.delenv("MPLBACKEND", raising=False)
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(TELL))
     where = {"metadata": {"path": str(path.parent)}}
