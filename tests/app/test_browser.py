@@ -15,6 +15,9 @@ from tests.app.server import LAUNCH_ARGUMENTS, browser_path, serving
 
 pytestmark = pytest.mark.browser
 
+# The first page on a fresh machine waits for imports and compilation.
+expect.set_options(timeout=30_000)
+
 TITLES = {
     ("", "vi"): "Tổng quan · Thử",
     ("", "en"): "Overview · Test",
