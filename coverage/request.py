@@ -380,14 +380,33 @@ def sigma_by_cell(plan: Plan, cells: pd.DataFrame) -> NDArray[np.float32]:
     Returns
     -------
     numpy.ndarray
-        Length of `cells` plus one. [dB]
+        Length of `cells` plus one; 1 for cells that the model cannot predict. [dB]
     """
-    frequencies = cells["frequency_mhz"].astype(float)
     by_frequency = {
         frequency: max(location_sigma_db(plan, frequency), _LEAST_SIGMA_DB)
-        for frequency in frequencies.unique()
+        for frequency in frequencies_mhz(plan, cells)
     }
-    return np.append(frequencies.map(by_frequency).to_numpy(np.float32), np.float32(1.0))
+    sigma = cells["frequency_mhz"].astype(float).map(by_frequency).fillna(1.0)
+    return np.append(sigma.to_numpy(np.float32), np.float32(1.0))
+
+
+def frequencies_mhz(plan: Plan, cells: pd.DataFrame) -> list[float]:
+    """Return the frequencies of the cells that the model can predict, in rising order.
+
+    Parameters
+    ----------
+    plan
+        The question.
+    cells
+        Layer `cells`, or some of its rows.
+
+    Returns
+    -------
+    list of float
+        Each once. [MHz]
+    """
+    good = cells[validity.predictable(plan.model, cells)]
+    return sorted(good["frequency_mhz"].astype(float).unique().tolist())
 
 
 def figure_table(

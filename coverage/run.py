@@ -33,6 +33,7 @@ from coverage.request import (
     Surroundings,
     asked_cells,
     figure_table,
+    frequencies_mhz,
     location_sigma_db,
     make_plan,
     masts_on_air,
@@ -400,9 +401,7 @@ def _summary(
                 "model_mean_error_db": plan.model_error_db,
                 "location_sigma_db": {
                     f"{frequency:g} MHz": round(location_sigma_db(plan, frequency), 3)
-                    for frequency in sorted(
-                        plan.workspace.read("cells")["frequency_mhz"].astype(float).unique()
-                    )
+                    for frequency in frequencies_mhz(plan, asked_cells(plan))
                 },
                 "decorrelation_distance_m": percentages.DECORRELATION_DISTANCE_M,
             },
