@@ -14,6 +14,7 @@ from app import jobs
 from app.components import progress
 from app.i18n import _, language
 from coverage import run
+from coverage.request import default_technologies
 from coverage.results import ANY_OPERATOR, CoverageResult, finest_level
 from data import build
 from data.grid import Raster
@@ -115,9 +116,7 @@ def operators(area: Workspace) -> list[str]:
 
 def technologies(area: Workspace) -> tuple[str, ...]:
     """Return the technologies to compute: those of the cells, or 2G to 4G where there are none."""
-    present = set(layer(area, "cells")["technology"]) if area.has("cells") else set()
-    usual = run.CoverageRequest().technologies
-    return (*usual, "5G") if "5G" in present else usual
+    return default_technologies(area)
 
 
 def finest_zones_wgs84(area: Workspace, tolerance_m: float = 30.0) -> gpd.GeoDataFrame:

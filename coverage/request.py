@@ -26,12 +26,13 @@ from coverage import (
     validity,
 )
 from coverage.calibrated_model import CalibratedModel
+from data import schema
 from data.errors import InputError
 from data.grid import Grid, Raster
 from data.store import Workspace
 
 #: Changes whenever the figures of the same inputs would change.
-ENGINE_VERSION = "5"
+ENGINE_VERSION = "7"
 
 #: Masts of these states transmit.
 ON_AIR = ("existing",)
@@ -150,6 +151,62 @@ def _thresholds(workspace: Workspace, request: CoverageRequest) -> dict[str, tec
     return chosen
 
 
+def cells_of(workspace: Workspace) -> pd.DataFrame:
+    """Return the cells, numbered from 0.
+
+    Parameters
+    ----------
+    workspace
+        The study area.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Layer `cells`; without rows where there is none.
+    """
+    if not workspace.has("cells"):
+        return schema.empty_frame("cells")
+    return workspace.read("cells").reset_index(drop=True)
+
+
+def default_technologies(workspace: Workspace) -> tuple[str, ...]:
+    """Return the technologies to compute where nobody asks for others.
+
+    Parameters
+    ----------
+    workspace
+        The study area.
+
+    Returns
+    -------
+    tuple of str
+        2G, 3G and 4G, and 5G where there are cells of it.
+    """
+    usual = CoverageRequest().technologies
+    return (*usual, "5G") if "5G" in set(cells_of(workspace)["technology"]) else usual
+
+
+#: Finest step of a radial's profile: what the model's clutter heights stand for. [m]
+FINEST_STEP_M = 30.0
+
+
+def _profile_step_m(workspace: Workspace, grid: Grid) -> float:
+    """Return the step of the radials' profiles: as fine as the data, whatever the pixels.
+
+    What stands just before the receiver decides much of the loss, so a profile
+    must not skip it because the result is wanted in large pixels.
+    """
+    finest = min(
+        (
+            workspace.raster_info(name).grid.resolution_m
+            for name in ("terrain", "clutter")
+            if workspace.has(name)
+        ),
+        default=grid.resolution_m,
+    )
+    return min(sweep.STEP_IN_PIXELS * grid.resolution_m, max(finest, FINEST_STEP_M))
+
+
 def make_plan(workspace: Workspace, request: CoverageRequest) -> Plan:
     """Check a request against a workspace.
 
@@ -174,7 +231,7 @@ def make_plan(workspace: Workspace, request: CoverageRequest) -> Plan:
     if not request.technologies:
         raise InputError("No technology was asked for")
     thresholds = _thresholds(workspace, request)
-    cells = workspace.read("cells")
+    cells = cells_of(workspace)
     known = sorted(cells["operator"].unique())
     operators = tuple(known) if request.operators is None else request.operators
     for operator in operators:
@@ -189,6 +246,7 @@ def make_plan(workspace: Workspace, request: CoverageRequest) -> Plan:
         model=request.model,
         radius_m=request.radius_m,
         time_percent=request.time_percent,
+        profile_step_m=_profile_step_m(workspace, grid),
     )
     own = own_numbers.read(workspace.folder)
     calibration = (
@@ -250,7 +308,7 @@ def asked_cells(plan: Plan) -> pd.DataFrame:
         Rows of the layer `cells`: on masts that transmit, of the operators and
         technologies asked for.
     """
-    cells = plan.workspace.read("cells")
+    cells = cells_of(plan.workspace)
     return cells[
         cells["mast_id"].isin(masts_on_air(plan.workspace)["mast_id"])
         & cells["operator"].isin(plan.operators)
@@ -580,6 +638,8 @@ def masts_on_air(workspace: Workspace) -> gpd.GeoDataFrame:
     geopandas.GeoDataFrame
         Rows of the layer `masts` whose status is in `ON_AIR`.
     """
+    if not workspace.has("masts"):
+        return schema.empty_frame("masts", workspace.area.crs)
     masts = workspace.read("masts")
     return masts[masts["status"].isin(ON_AIR)]
 

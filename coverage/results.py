@@ -377,10 +377,20 @@ def write_zones(folder: Path, zones: gpd.GeoDataFrame, figures: pd.DataFrame) ->
         The table of `CoverageResult`.
     """
     anyone = figures[figures["operator"] == ANY_OPERATOR]
-    wide = anyone.assign(
-        column=anyone["service"] + "_" + anyone["measure"] + "_percent",
-        value=(100.0 * anyone["share"]).round(3),
-    ).pivot(index="zone", columns="column", values="value")
+    # Each share with its interval: service_measure_percent, …_low, …_high.
+    columns = []
+    for kind, value in (
+        ("percent", "share"),
+        ("low", "interval_low"),
+        ("high", "interval_high"),
+    ):
+        named = anyone["service"] + "_" + anyone["measure"] + "_" + kind
+        columns.append(
+            pd.DataFrame(
+                {"zone": anyone["zone"], "column": named, "value": (100.0 * anyone[value]).round(3)}
+            )
+        )
+    wide = pd.concat(columns).pivot(index="zone", columns="column", values="value")
     table = zones.reset_index(drop=True).join(wide)
     finest = table[table["level"] == finest_level(zones)]
     finest.to_file(folder / "communes.gpkg", layer="communes", driver="GPKG")

@@ -32,6 +32,7 @@ from coverage.request import (
     Plan,
     Surroundings,
     asked_cells,
+    cells_of,
     figure_table,
     frequencies_mhz,
     location_sigma_db,
@@ -190,7 +191,7 @@ def _compute_into(
     workspace, request = plan.workspace, plan.request
     zones = workspace.read("zones")
     masts = masts_on_air(workspace)
-    cells = workspace.read("cells").reset_index(drop=True)
+    cells = cells_of(workspace)
     villages = workspace.read("villages") if workspace.has("villages") else None
     predicted = predictable_cells(plan, cells)
     sigma = sigma_by_cell(plan, cells)

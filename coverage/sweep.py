@@ -47,7 +47,7 @@ from data.grid import Grid, Raster
 _KM_PER_DEGREE = 111.195
 _BLOCK = 64
 #: Finer than a pixel: a ridge's top must not fall between points.
-_STEP_IN_PIXELS = 2.0 / 3.0
+STEP_IN_PIXELS = 2.0 / 3.0
 #: Fewest radials all round, so that pixels near the mast see enough directions.
 _LEAST_RADIALS = 64
 _NO_CLUTTER = np.empty((0, 0))
@@ -209,7 +209,7 @@ def predict_loss(
     _check_positive("radials_per_boundary_pixel", settings.radials_per_boundary_pixel)
     step_m = settings.profile_step_m
     if step_m is None:
-        step_m = _STEP_IN_PIXELS * grid.resolution_m
+        step_m = STEP_IN_PIXELS * grid.resolution_m
     _check_positive("profile_step_m", step_m)
     if threads < 1:
         raise InputError("threads is {value}, but it must be at least 1", value=threads)

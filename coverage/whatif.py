@@ -25,6 +25,7 @@ from coverage.request import (
     ON_AIR,
     CoverageRequest,
     asked_cells,
+    cells_of,
     figure_table,
     make_plan,
     masts_on_air,
@@ -92,7 +93,7 @@ class LiveNetwork:
         self._around = surroundings(self._plan, self._plan.grid)
         self._losses = run.losses_of(self._plan, self._around, run.loss_cache(workspace))
         self.masts = masts_on_air(workspace)
-        self.cells = workspace.read("cells").reset_index(drop=True)
+        self.cells = cells_of(workspace)
         # Cells keep their number for good: changed ones are appended as new.
         self._all_cells = self.cells
         self._jobs = self._jobs_of(self.masts, self.cells, first_number=0)

@@ -126,6 +126,7 @@ def _data_import(arguments: argparse.Namespace) -> None:
                 sheet=arguments.sheet,
                 table=arguments.table,
                 coordinates=arguments.coordinates,
+                mapping=arguments.mapping,
                 replace=not arguments.add,
                 accept_rows=arguments.accept_rows,
                 drop_orphans=arguments.drop_orphans,
@@ -208,6 +209,16 @@ def _print_problems(problems: Sequence[Problem]) -> None:
         print(f"{problem.severity}: {problem}")
 
 
+def _open_for_coverage(arguments: argparse.Namespace) -> Workspace:
+    """Open the workspace and, where no technologies were asked for, take those it has."""
+    from coverage import request
+
+    workspace = _open(arguments)
+    if arguments.technology is None:
+        arguments.technology = request.default_technologies(workspace)
+    return workspace
+
+
 def _request(arguments: argparse.Namespace, operators: tuple[str, ...] | None) -> CoverageRequest:
     from coverage import run
 
@@ -256,7 +267,7 @@ def _computed(
 def _coverage(arguments: argparse.Namespace) -> None:
     from coverage import results
 
-    workspace = _open(arguments)
+    workspace = _open_for_coverage(arguments)
     result = _computed(arguments, workspace, _request(arguments, arguments.operator))
     results.save(result, arguments.out)
     _print_figures(result.summary)
@@ -266,6 +277,7 @@ def _coverage(arguments: argparse.Namespace) -> None:
 def _products(arguments: argparse.Namespace) -> None:
     from coverage import products, results
 
+    workspace = _open_for_coverage(arguments)
     technologies = _technologies(arguments.technology)
     for name in _technologies((*(arguments.going or ()), *(arguments.staying or ()))):
         if name not in technologies:
@@ -279,7 +291,6 @@ def _products(arguments: argparse.Namespace) -> None:
     staying = _technologies(
         arguments.staying or [name for name in technologies if name not in going]
     )
-    workspace = _open(arguments)
     result = _computed(arguments, workspace, _request(arguments, None))
     made = products.make(
         workspace,
@@ -449,6 +460,17 @@ def _whole(least: int, most: int | None = None) -> Callable[[str], int]:
     return read
 
 
+def _mapping(text: str) -> dict[str, str]:
+    """Return the file's name of each column to ours."""
+    found = {}
+    for pair in text.split(","):
+        ours, equals, theirs = (part.strip() for part in pair.partition("="))
+        if not (ours and equals and theirs):
+            raise argparse.ArgumentTypeError(f"{pair.strip()!r} is not of the form OURS=THEIRS")
+        found[theirs] = ours
+    return found
+
+
 def _coordinates(text: str) -> CoordinateColumns:
     words = [word.strip() for word in text.split(",")]
     if len(words) != 3 or not all(words):
@@ -462,9 +484,8 @@ def _add_coverage_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--technology",
         type=_words,
-        default=("2G", "3G", "4G"),
         metavar="2g,3g,…",
-        help="default: 2g,3g,4g",
+        help="default: 2g,3g,4g, and 5g where there are cells of it",
     )
     command.add_argument("--model", default="p1812", help="propagation model (default: p1812)")
     command.add_argument(
@@ -542,6 +563,12 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("file", type=Path)
     load.add_argument("--sheet", help="sheet of an Excel workbook that has several")
     load.add_argument("--table", help="layer of a GeoPackage that has several")
+    load.add_argument(
+        "--mapping",
+        type=_mapping,
+        metavar="OURS=THEIRS,…",
+        help="columns that have another name in the file, e.g. height_m=Height,owner=Company",
+    )
     load.add_argument(
         "--coordinates",
         type=_coordinates,

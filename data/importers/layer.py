@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,13 +83,14 @@ def preview(
     sheet: str | None = None,
     table: str | None = None,
     coordinates: CoordinateColumns | None = None,
+    mapping: Mapping[str, str] | None = None,
     replace: bool = True,
 ) -> Preview:
     """Read and check a file without changing the workspace.
 
     Parameters
     ----------
-    workspace, layer, source, file_name, sheet, table, coordinates, replace
+    workspace, layer, source, file_name, sheet, table, coordinates, mapping, replace
         See `import_layer`.
 
     Returns
@@ -102,7 +103,9 @@ def preview(
     InputError
         If the file cannot be read at all.
     """
-    found = tables.read(source, layer, file_name=file_name, sheet=sheet, table=table)
+    found = tables.read(
+        source, layer, file_name=file_name, sheet=sheet, table=table, mapping=mapping
+    )
     if schema.layer_named(layer).geometry is None and isinstance(found.frame, gpd.GeoDataFrame):
         found_frame = pd.DataFrame(found.frame.drop(columns=found.frame.active_geometry_name))
     else:
@@ -147,6 +150,7 @@ def import_layer(
     sheet: str | None = None,
     table: str | None = None,
     coordinates: CoordinateColumns | None = None,
+    mapping: Mapping[str, str] | None = None,
     replace: bool = True,
     accept_rows: bool = False,
     drop_orphans: bool = False,
@@ -174,6 +178,8 @@ def import_layer(
         Sheet of an Excel workbook, layer of a GeoPackage, where it has several.
     coordinates
         Columns of x and y and their CRS, where they are not lon and lat.
+    mapping
+        The file's name of a column to the layer's, where they differ.
     replace
         Whether the file takes the place of the layer, or is added to it.
         Generated content is always replaced.
@@ -209,6 +215,7 @@ def import_layer(
         sheet=sheet,
         table=table,
         coordinates=coordinates,
+        mapping=mapping,
         replace=replace,
     )
     on_progress(0.5)

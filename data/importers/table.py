@@ -18,7 +18,7 @@ import tempfile
 import xml.etree.ElementTree as ET
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,6 +139,7 @@ def read(
     file_name: str | None = None,
     sheet: str | None = None,
     table: str | None = None,
+    mapping: Mapping[str, str] | None = None,
 ) -> Table:
     """Read a file like `read_table`, with all that is known about it.
 
@@ -146,6 +147,8 @@ def read(
     ----------
     source, layer, file_name, sheet, table
         See `read_table`.
+    mapping
+        The file's name of a column to the layer's, where they differ.
 
     Returns
     -------
@@ -161,13 +164,17 @@ def read(
             sha256 = _sha256(sample, stream)
         kind, encoding = _kind(sample, source, name)
         if kind == "text":
-            frame, problems = _read_text(source, declared, name, encoding)
+            frame, problems = _read_text(source, declared, name, encoding, mapping or {})
         elif kind == "excel":
-            frame, problems = _read_excel(source, declared, name, sheet)
+            frame, problems = _read_excel(source, declared, name, sheet, mapping or {})
         elif kind == "geopackage":
             frame, problems = _read_geopackage(source, declared, name, table), []
         else:
             frame, problems = _read_geojson(source, name), []
+    if kind in ("geopackage", "geojson"):
+        frame.columns = _mapped(
+            [str(column) for column in frame.columns], mapping or {}, declared, name
+        )
     if not len(frame) and not problems:
         raise InputError("{file} has no rows", file=name)
     return Table(_named(frame, declared), name, kind, sha256, problems)
@@ -290,7 +297,11 @@ def _not_utf8(name: str, error: UnicodeDecodeError) -> InputError:
 
 
 def _read_text(
-    source: Path | bytes, layer: schema.Layer, name: str, encoding: str
+    source: Path | bytes,
+    layer: schema.Layer,
+    name: str,
+    encoding: str,
+    mapping: Mapping[str, str],
 ) -> tuple[pd.DataFrame, list[Problem]]:
     with (
         _stream(source) as stream,
@@ -300,7 +311,7 @@ def _read_text(
             line = _first_line(text, name)
             delimiter = _delimiter(line, layer)
             text.seek(0)
-            frame, problems = _table(_numbered(text, delimiter, name), layer, name)
+            frame, problems = _table(_numbered(text, delimiter, name), layer, name, mapping)
         except UnicodeDecodeError as error:
             raise _not_utf8(name, error) from error
     if delimiter == ";":
@@ -361,7 +372,10 @@ def _with_point(value: str) -> str:
 
 
 def _table(
-    rows: Iterable[tuple[int, Iterable[Any]]], layer: schema.Layer, name: str
+    rows: Iterable[tuple[int, Iterable[Any]]],
+    layer: schema.Layer,
+    name: str,
+    mapping: Mapping[str, str],
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """Return the table under the first row that is not empty, and rows that are too long."""
     header: list[str] = []
@@ -386,6 +400,7 @@ def _table(
             continue
         if not header:
             header = [str("" if cell is None else cell).strip("\ufeff \t\r\n") for cell in row]
+            header = _mapped(header, mapping, layer, name)
             _check_header(header, layer, name)
             continue
         if len(row) > len(header):
@@ -417,6 +432,29 @@ def _table(
         [column or f"column_{i + 1}" for i, column in enumerate(header) if keep[i]], dtype=object
     )
     return frame, problems
+
+
+def _mapped(
+    header: list[str], mapping: Mapping[str, str], layer: schema.Layer, name: str
+) -> list[str]:
+    """Give columns the names that a mapping says."""
+    for theirs, ours in mapping.items():
+        if theirs not in header:
+            raise InputError(
+                "{file} has no column {column}, which the mapping names (found {found})",
+                file=name,
+                column=theirs,
+                found=", ".join(str(shown(column)) for column in header[:20]),
+            )
+        if ours not in {*layer.columns, *geometry.LONGITUDE_NAMES, *geometry.LATITUDE_NAMES}:
+            raise InputError(
+                "The mapping names {column}, which is not a column of {layer} (expected one of "
+                "{expected})",
+                column=ours,
+                layer=layer.name,
+                expected=", ".join(layer.columns),
+            )
+    return [mapping.get(column, column) for column in header]
 
 
 def _check_header(header: list[str], layer: schema.Layer, name: str) -> None:
@@ -453,7 +491,11 @@ _EXCEL_ERRORS = (
 
 
 def _read_excel(
-    source: Path | bytes, layer: schema.Layer, name: str, sheet: str | None
+    source: Path | bytes,
+    layer: schema.Layer,
+    name: str,
+    sheet: str | None,
+    mapping: Mapping[str, str],
 ) -> tuple[pd.DataFrame, list[Problem]]:
     import openpyxl  # takes as long to load as all else here, and few files need it
 
@@ -480,7 +522,7 @@ def _read_excel(
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
             try:
                 chosen = _sheet(book, layer, name, sheet)
-                return _table(enumerate(_sheet_rows(chosen), start=1), layer, name)
+                return _table(enumerate(_sheet_rows(chosen), start=1), layer, name, mapping)
             finally:
                 book.close()
         except InputError:

@@ -216,6 +216,9 @@ def test_the_files_for_other_programs_hold_the_figures(result, tmp_path) -> None
     assert table["2G_area_percent"].to_numpy() == pytest.approx(wanted, abs=0.001)
     assert communes["2G_area_percent"].to_numpy() == pytest.approx(wanted, abs=0.001)
     assert communes.crs.to_epsg() == 32648
+    for name, kind in (("low", "interval_low"), ("high", "interval_high")):
+        bound = figure(result, "commune", "2G", "area")[kind].to_numpy() * 100.0
+        assert table[f"2G_area_{name}"].to_numpy() == pytest.approx(bound, abs=0.001)
     assert results.load(out).figures.equals(result.figures)
 
 
@@ -229,6 +232,23 @@ def test_no_masts_are_nought_percent_and_not_an_error(area, tmp_path) -> None:
     zone = result.summary["zones"][0]
     assert zone["2G"]["area_percent"] == 0.0
     assert zone["2G"]["area_interval"] == [0.0, 0.0]
+
+
+def test_layers_of_masts_and_cells_that_are_absent_are_nought_percent(area, tmp_path) -> None:
+    for name, without in (("a", ("masts", "cells")), ("b", ("cells",))):
+        result = run.compute(write_area(tmp_path / name, area, without=without), REQUEST)
+        assert set(result.figures["share"].dropna()) == {0.0}
+
+
+def test_the_profile_is_as_fine_as_the_data_whatever_the_pixels(workspace) -> None:
+    steps = {
+        pixel: run.make_plan(
+            workspace, run.CoverageRequest(resolution_m=pixel)
+        ).settings.profile_step_m
+        for pixel in (30.0, 60.0, 100.0, 400.0)
+    }
+    # The rasters of the area have pixels of 50 m.
+    assert steps == pytest.approx({30.0: 20.0, 60.0: 40.0, 100.0: 50.0, 400.0: 50.0})
 
 
 def test_a_commune_without_people_has_an_area_figure_only(area, tmp_path) -> None:

@@ -24,6 +24,7 @@ from data.errors import CancelledError, InputError, ValidationError
 from data.importers import import_layer, read_table
 from data.importers import table as tables
 from data.store import Workspace
+from tests.areas import small_area, write_area
 from tests.data import samples
 from tests.data.samples import CRS, MADE_UP, REAL
 
@@ -539,3 +540,34 @@ def test_a_hundred_thousand_cells_are_imported_in_seconds(loaded: Workspace) -> 
     report = import_layer(loaded, "cells", content)
     assert time.perf_counter() - start < 20
     assert report.rows_written == 100_000
+
+
+def test_columns_of_other_names_are_mapped(tmp_path) -> None:
+    workspace = write_area(tmp_path / "w", small_area())
+    path = tmp_path / "cot.csv"
+    path.write_text(
+        "Mã cột;Tên;Chủ sở hữu;Chiều cao;lon;lat\nC1;Cột 1;A;42,5;105,9;20,5\n", encoding="utf-8"
+    )
+    mapping = {"Mã cột": "mast_id", "Tên": "name", "Chủ sở hữu": "owner", "Chiều cao": "height_m"}
+    importers.import_layer(workspace, "masts", path, mapping=mapping)
+    masts = workspace.read("masts")
+    assert masts["mast_id"].tolist() == ["C1"]
+    assert masts["height_m"].tolist() == [42.5]
+    assert masts["owner"].tolist() == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ({"Cao": "height_m"}, "has no column Cao, which the mapping names"),
+        ({"lon": "longitudinal"}, "longitudinal, which is not a column of masts"),
+    ],
+)
+def test_a_mapping_that_fits_nothing_is_refused(tmp_path, mapping, said) -> None:
+    workspace = write_area(tmp_path / "w", small_area())
+    before = workspace.content_hash()
+    path = tmp_path / "cot.csv"
+    path.write_text("mast_id,name,owner,height_m,lon,lat\nC1,x,A,42,105.9,20.5\n")
+    with pytest.raises(InputError, match=said):
+        importers.import_layer(workspace, "masts", path, mapping=mapping)
+    assert workspace.content_hash() == before
