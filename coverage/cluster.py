@@ -160,10 +160,10 @@ def losses_from(client: Any, plan: Plan) -> Callable[[mast.MastJob], mast.Losses
             pure=False,
         )
         try:
-            found: mast.Losses = future.result()
+            return _outcome(client, future)
         except InputError:
             raise
-        except FutureCancelledError as error:
+        except (FutureCancelledError, OSError) as error:
             raise InputError("The connection to the Dask scheduler was lost") from error
         except distributed.KilledWorker as error:
             raise InputError(
@@ -177,9 +177,25 @@ def losses_from(client: Any, plan: Plan) -> Callable[[mast.MastJob], mast.Losses
                 "workers in the program's folder, or with it on PYTHONPATH)",
                 reason=" ".join(str(error).split())[:200],
             ) from error
-        return found
 
     return losses
+
+
+def _outcome(client: Any, future: Any) -> mast.Losses:
+    """Wait for a worker's losses, but not for workers that will not come back."""
+    while True:
+        try:
+            found: mast.Losses = future.result(timeout=CONNECT_TIMEOUT_S)
+        except TimeoutError:
+            try:
+                client.wait_for_workers(1, timeout=CONNECT_TIMEOUT_S)
+            except TimeoutError as error:
+                raise InputError(
+                    "The cluster has lost all its workers (they end if they cannot import this "
+                    "program: start them in its folder, or with it on PYTHONPATH)"
+                ) from error
+        else:
+            return found
 
 
 def threads_for(client: Any) -> int:

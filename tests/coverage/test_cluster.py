@@ -4,6 +4,8 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -160,6 +162,50 @@ def test_a_wrong_address_is_one_readable_line(
     assert said == f"Error: The Dask scheduler {address} does not answer\n"
     assert not list((fresh.folder / "results").iterdir())
     assert threading.active_count() <= threads + 4
+
+
+def test_workers_that_cannot_import_the_program_are_said(workspace, tmp_path, monkeypatch) -> None:
+    """A worker started elsewhere, as people would by mistake: it ends with its first mast."""
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT_S", 1.5)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    words = [sys.executable, "-m", "distributed.cli.dask_worker", "--no-nanny", "--nthreads", "1"]
+    with distributed.LocalCluster(
+        n_workers=0, processes=False, dashboard_address=":0", protocol="tcp://"
+    ) as lonely:
+        worker = subprocess.Popen(
+            [*words, "--no-dashboard", lonely.scheduler_address],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            with distributed.Client(lonely, set_as_default=False) as client:
+                client.wait_for_workers(1, timeout=30)
+            fresh = copy_of(workspace, tmp_path)
+            with pytest.raises(InputError, match=r"on PYTHONPATH"):
+                run.compute(fresh, REQUEST, scheduler=lonely.scheduler_address)
+        finally:
+            worker.kill()
+            worker.wait()
+
+
+def test_a_scheduler_that_is_lost_on_the_way_is_said(workspace, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT_S", 2.0)
+    running = distributed.LocalCluster(
+        n_workers=1, processes=False, dashboard_address=":0", protocol="tcp://"
+    )
+    closed = []
+
+    def close(_: float) -> None:
+        if not closed:
+            closed.append(True)
+            running.close()
+
+    fresh = copy_of(workspace, tmp_path)
+    with pytest.raises(InputError, match=r"lost"):
+        run.compute(fresh, REQUEST, scheduler=running.scheduler_address, on_progress=close)
+    assert list((fresh.folder / "results").iterdir()) == []
 
 
 def test_a_scheduler_without_workers_is_one_readable_line(workspace, monkeypatch) -> None:
