@@ -136,6 +136,26 @@ def north_offset_deg(
     return np.atleast_1d(projection.get_factors(longitude, latitude).meridian_convergence)
 
 
+#: Columns of the cells that a mast's levels follow from.
+CELL_COLUMNS = (
+    "cell_id",
+    "mast_id",
+    "operator",
+    "technology",
+    "frequency_mhz",
+    "bandwidth_mhz",
+    "power_dbm",
+    "antenna_gain_dbi",
+    "feeder_loss_db",
+    "azimuth_deg",
+    "tilt_deg",
+    "mechanical_tilt_deg",
+    "antenna_height_m",
+    "pattern",
+    "load",
+)
+
+
 def mast_jobs(
     elevation: Raster,
     masts: gpd.GeoDataFrame,

@@ -9,7 +9,6 @@ rounding of sums.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,8 +18,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from coverage import antenna, composite, percentages, results, run, validity
-from coverage.mast import EVERYWHERE, Levels, Losses, MastJob, carriers, cell_levels, mast_jobs
+from coverage import composite, percentages, results, run, validity
+from coverage.mast import (
+    CELL_COLUMNS,
+    EVERYWHERE,
+    Levels,
+    Losses,
+    MastJob,
+    carriers,
+    cell_levels,
+    mast_jobs,
+)
 from coverage.request import (
     ON_AIR,
     CoverageRequest,
@@ -97,7 +105,7 @@ class LiveNetwork:
         # Cells keep their number for good: changed ones are appended as new.
         self._all_cells = self.cells
         self._jobs = self._jobs_of(self.masts, self.cells, first_number=0)
-        self._fingerprints = {name: _fingerprint(job) for name, job in self._jobs.items()}
+        self._signatures = _signatures(self.masts, self.cells)
         self._levels = composite.compose(
             self._around.elevation,
             self._around.clutter_height,
@@ -171,19 +179,23 @@ class LiveNetwork:
         masts = masts[masts["status"].isin(ON_AIR)]
         cells = cells.reset_index(drop=True)
         self._check_carriers(cells)
-        fresh = self._jobs_of(masts, cells, first_number=len(self._all_cells))
-        before = self._fingerprints
-        after = {name: _fingerprint(job) for name, job in fresh.items()}
-        removed = [name for name in before if after.get(name) != before[name]]
-        added = [name for name in after if before.get(name) != after[name]]
-        if removed or added:
+        before, after = self._signatures, _signatures(masts, cells)
+        changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+        removed = [name for name in self._jobs if name in changed]
+        fresh: dict[str, MastJob] = {}
+        if changed:
+            come = cells[cells["mast_id"].isin(changed)].reset_index(drop=True)
+            fresh = self._jobs_of(
+                masts[masts["mast_id"].isin(changed)], come, first_number=len(self._all_cells)
+            )
+            self._all_cells = pd.concat([self._all_cells, come], ignore_index=True)
+        if removed or fresh:
             gone = [self._jobs.pop(name) for name in removed]
-            self._all_cells = pd.concat([self._all_cells, cells], ignore_index=True)
-            self._apply(gone, [fresh[name] for name in added])
-            self._jobs |= {name: fresh[name] for name in added}
-            self._fingerprints = after
+            self._apply(gone, list(fresh.values()))
+            self._jobs |= fresh
+        self._signatures = after
         self.masts, self.cells = masts, cells
-        return Change(tuple(removed), tuple(added))
+        return Change(tuple(removed), tuple(fresh))
 
     def _check_carriers(self, cells: pd.DataFrame) -> None:
         asked = [
@@ -323,22 +335,17 @@ class LiveNetwork:
         return tallies
 
 
-def _fingerprint(job: MastJob) -> str:
-    """Return a hash of all that a mast's levels depend on beside the terrain."""
-    digest = hashlib.sha256()
-    for column in dataclasses.fields(job):
-        if column.name == "cell_numbers":
-            continue
-        value = getattr(job, column.name)
-        if isinstance(value, np.ndarray):
-            digest.update(value.tobytes())
-        elif column.name == "patterns":
-            for pattern in value:
-                digest.update(antenna.digest(pattern).encode())
-        else:
-            digest.update(repr(value).encode())
-        digest.update(b"|")
-    return digest.hexdigest()
+def _signatures(masts: gpd.GeoDataFrame, cells: pd.DataFrame) -> dict[str, int]:
+    """Return a hash of each mast's place and cells, in any order of the cells."""
+    used = [name for name in CELL_COLUMNS if name in cells.columns]
+    of_cells = pd.util.hash_pandas_object(cells[used], index=False)
+    sums = of_cells.groupby(cells["mast_id"].to_numpy()).sum()
+    places = pd.DataFrame(
+        {"mast_id": masts["mast_id"].to_numpy(), "x": masts.geometry.x, "y": masts.geometry.y}
+    )
+    of_masts = pd.util.hash_pandas_object(places, index=False).to_numpy()
+    own = sums.reindex(places["mast_id"], fill_value=0).to_numpy(np.uint64)
+    return dict(zip(places["mast_id"], (of_masts ^ own).tolist(), strict=True))
 
 
 def _bounding_window(
