@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from coverage import antenna, sweep
 from coverage.kernels import cells as kernels
 from coverage.mast import (
-    EVERYWHERE,
     Carrier,
     Levels,
     Losses,
@@ -144,7 +143,7 @@ def place_in(frame: Grid, window: Grid) -> tuple[int, int]:
     )
 
 
-def merge(levels: Levels, into: Composite, only: NDArray[np.bool_] | None = None) -> None:
+def merge(levels: Levels, into: Composite) -> None:
     """Put the levels of one mast into a composite, without its power.
 
     Parameters
@@ -153,9 +152,6 @@ def merge(levels: Levels, into: Composite, only: NDArray[np.bool_] | None = None
         Of a mast that is not in the composite yet.
     into
         Changed in place.
-    only
-        Pixels to change, shape (carriers, rows, columns) of the composite; None
-        for all.
     """
     row, column = place_in(into.grid, levels.grid)
     for index, carrier in enumerate(levels.carriers):
@@ -164,7 +160,6 @@ def merge(levels: Levels, into: Composite, only: NDArray[np.bool_] | None = None
             levels.cell[index],
             row,
             column,
-            EVERYWHERE if only is None else only[carrier],
             into.best_dbm[carrier],
             into.best_cell[carrier],
             into.second_dbm[carrier],

@@ -350,9 +350,6 @@ class Levels:
     power_mw: NDArray[np.float64]
 
 
-#: As a mask of pixels wanted: all of them.
-EVERYWHERE = np.empty((0, 0), np.bool_)
-
 #: Power ratio of each packed loss.
 _LOSS_RATIO: NDArray[np.float64] = 10.0 ** (
     -0.1 * kernels.LOSS_STEP_DB * np.arange(kernels.NO_LOSS + 1, dtype=np.float64)
@@ -360,11 +357,7 @@ _LOSS_RATIO: NDArray[np.float64] = 10.0 ** (
 
 
 def cell_levels(
-    job: MastJob,
-    losses: Losses,
-    elevation: Raster,
-    receiver_height_m: float,
-    wanted: NDArray[np.bool_] = EVERYWHERE,
+    job: MastJob, losses: Losses, elevation: Raster, receiver_height_m: float
 ) -> Levels:
     """Add power, antenna pattern and tilt of each cell to the mast's losses.
 
@@ -378,30 +371,57 @@ def cell_levels(
         Terrain heights. [m]
     receiver_height_m
         Receiver above ground. [m]
-    wanted
-        Pixels of the losses' grid that are needed; all by default.
 
     Returns
     -------
     Levels
         The strongest cell of each carrier at each pixel.
     """
-    window = losses.grid
-    x_m, y_m = np.meshgrid(window.x_centres(), window.y_centres())
+    x_m, y_m = np.meshgrid(losses.grid.x_centres(), losses.grid.y_centres())
+    used, level, cell, power = levels_at(job, losses.packed, x_m, y_m, elevation, receiver_height_m)
+    return Levels(losses.grid, used, level, cell, power)
+
+
+def levels_at(
+    job: MastJob,
+    packed_loss: NDArray[np.uint16],
+    x_m: NDArray[np.float64],
+    y_m: NDArray[np.float64],
+    elevation: Raster,
+    receiver_height_m: float,
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
+    """Do what `cell_levels` does at any places.
+
+    Parameters
+    ----------
+    job
+        The mast.
+    packed_loss
+        Its losses there, shape (pairs, rows, columns).
+    x_m, y_m
+        The places, shape (rows, columns). [m]
+    elevation
+        Terrain heights. [m]
+    receiver_height_m
+        Receiver above ground. [m]
+
+    Returns
+    -------
+    carriers, level_dbm, cell, power_mw
+        See `Levels`.
+    """
     used, local_carrier = np.unique(job.carrier, return_inverse=True)
     heights, antenna_height = np.unique(job.antenna_amsl_m, return_inverse=True)
     first, antenna_of = _antennas(job)
-    level = np.empty((len(used), *window.shape), np.float32)
-    cell = np.empty((len(used), *window.shape), np.int32)
-    power = np.empty((len(used), *window.shape), np.float64)
+    level = np.empty((len(used), *x_m.shape), np.float32)
+    cell = np.empty((len(used), *x_m.shape), np.int32)
+    power = np.empty((len(used), *x_m.shape), np.float64)
     kernels.mast_levels(
-        losses.packed,
+        packed_loss,
         _LOSS_RATIO,
         terrain.sample(elevation, x_m, y_m),
-        wanted,
-        float(x_m[0, 0]),
-        float(y_m[0, 0]),
-        window.resolution_m,
+        x_m,
+        y_m,
         job.x_m,
         job.y_m,
         receiver_height_m,
@@ -424,7 +444,7 @@ def cell_levels(
         power,
     )
     numbers = np.append(job.cell_numbers, np.int32(-1))  # -1 keeps meaning "no cell"
-    return Levels(window, used, level, numbers[cell], power)
+    return used, level, numbers[cell], power
 
 
 def _antennas(job: MastJob) -> tuple[list[int], NDArray[np.int64]]:

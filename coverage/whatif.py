@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -19,14 +20,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from coverage import composite, percentages, results, run, validity
+from coverage.kernels import cells as kernels
 from coverage.mast import (
     CELL_COLUMNS,
-    EVERYWHERE,
     Levels,
-    Losses,
     MastJob,
     carriers,
     cell_levels,
+    levels_at,
     mast_jobs,
 )
 from coverage.request import (
@@ -61,6 +62,16 @@ class Change:
 
     removed: tuple[str, ...]
     added: tuple[str, ...]
+
+
+class _Points(NamedTuple):
+    """Levels of a mast at single pixels of the area."""
+
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    carriers: NDArray[np.int64]
+    level_dbm: NDArray[np.float32]
+    cell: NDArray[np.int32]
 
 
 class LiveNetwork:
@@ -214,18 +225,9 @@ class LiveNetwork:
                     frequency=f"{carrier.frequency_mhz:g}",
                 )
 
-    def _levels_of(
-        self,
-        job: MastJob,
-        losses: Losses | None = None,
-        wanted: NDArray[np.bool_] = EVERYWHERE,
-    ) -> Levels:
+    def _levels_of(self, job: MastJob) -> Levels:
         return cell_levels(
-            job,
-            losses or self._losses(job),
-            self._around.elevation,
-            self._plan.settings.rx_height_m,
-            wanted,
+            job, self._losses(job), self._around.elevation, self._plan.settings.rx_height_m
         )
 
     def _apply(self, gone: list[MastJob], come: list[MastJob]) -> None:
@@ -282,32 +284,43 @@ class LiveNetwork:
         x_min, y_min, x_max, y_max = grid.window(top, left, height, width).bounds
         reach = self._plan.settings.radius_m
 
-        def ask(job: MastJob) -> Levels | None:
+        def ask(job: MastJob) -> _Points | None:
             if not (
                 x_min - reach <= job.x_m <= x_max + reach
                 and y_min - reach <= job.y_m <= y_max + reach
             ):
                 return None
             losses = self._losses(job)
-            row, column = composite.place_in(grid, losses.grid)
+            top, left = composite.place_in(grid, losses.grid)
             rows, columns = losses.grid.shape
-            here = anywhere[row : row + rows, column : column + columns]
-            if not here.any():
+            row, column = np.nonzero(anywhere[top : top + rows, left : left + columns])
+            if len(row) == 0:
                 return None
-            part = _window_of(here, 0)
-            inside = (slice(part[0], part[0] + part[2]), slice(part[1], part[1] + part[3]))
-            return self._levels_of(
+            used, level, cell, _ = levels_at(
                 job,
-                Losses(
-                    losses.grid.window(*part),
-                    np.ascontiguousarray(losses.packed[:, inside[0], inside[1]]),
-                ),
-                np.ascontiguousarray(here[inside]),
+                np.ascontiguousarray(losses.packed[:, row, column][:, None, :]),
+                losses.grid.x_centres()[column][None],
+                losses.grid.y_centres()[row][None],
+                self._around.elevation,
+                self._plan.settings.rx_height_m,
             )
+            return _Points(row + top, column + left, used, level[:, 0], cell[:, 0])
 
         for found in pool.map(ask, candidates):
-            if found is not None:
-                composite.merge(found, self._levels, only=dirty)
+            if found is None:
+                continue
+            for index, carrier in enumerate(found.carriers):
+                kernels.merge_points(
+                    found.level_dbm[index],
+                    found.cell[index],
+                    found.row,
+                    found.column,
+                    dirty[carrier],
+                    self._levels.best_dbm[carrier],
+                    self._levels.best_cell[carrier],
+                    self._levels.second_dbm[carrier],
+                    self._levels.second_cell[carrier],
+                )
 
     def _tally(
         self,
@@ -321,18 +334,26 @@ class LiveNetwork:
         people = self._people[row : row + height, column : column + width]
         sigma = sigma_by_cell(self._plan, self._all_cells)
         wanted = set(operators)
-        tallies = {}
-        for (name, operator), where in services(self._plan, levels, sigma).items():
-            if operator not in wanted:
-                continue
-            sums = percentages.tally_pixels(weights, where, people)
+        found = {
+            key: where
+            for key, where in services(self._plan, levels, sigma).items()
+            if key[1] in wanted
+        }
+
+        def sums(where: percentages.Service) -> dict[str, percentages.Tally]:
+            parts = percentages.tally_pixels(weights, where, people)
             if self._villages is not None:
-                sums["village"] = percentages.tally_points(
+                parts["village"] = percentages.tally_points(
                     self._zones, self._villages, levels.grid, where
                 )
-            for measure, tally in sums.items():
-                tallies[name, operator, measure] = tally
-        return tallies
+            return parts
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            return {
+                (*key, measure): tally
+                for key, parts in zip(found, pool.map(sums, found.values()), strict=True)
+                for measure, tally in parts.items()
+            }
 
 
 def _signatures(masts: gpd.GeoDataFrame, cells: pd.DataFrame) -> dict[str, int]:

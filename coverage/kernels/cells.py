@@ -49,10 +49,8 @@ def mast_levels(
     packed_loss: NDArray[np.uint16],
     loss_ratio: NDArray[np.float64],
     ground_m: NDArray[np.float64],
-    wanted: NDArray[np.bool_],
-    x_first: float,
-    y_first: float,
-    resolution_m: float,
+    x_m: NDArray[np.float64],
+    y_m: NDArray[np.float64],
     mast_x: float,
     mast_y: float,
     receiver_height_m: float,
@@ -76,35 +74,32 @@ def mast_levels(
 ) -> None:
     """Write the strongest level and the mean power of each carrier of the mast.
 
-    `packed_loss` is (losses, h, w) and `loss_ratio` the power ratio of each packed
-    loss. The mast has antennas (arrays from `antenna_height_index` to
-    `max_attenuation_db`, one entry or row each) and cells on them (`antenna_index`
-    to `mean_power_mw`, the EIRP times the load, 0 where nobody asks for it).
-    `level_dbm`, `cell` and `power_mw` are (carriers, h, w): -inf, -1 and 0 where no
-    cell of the carrier has a loss or the pixel is not `wanted`; an empty `wanted`
-    asks for all.
+    `packed_loss` is (losses, h, w), `ground_m`, `x_m` and `y_m` are (h, w) and
+    `loss_ratio` is the power ratio of each packed loss. The mast has antennas
+    (arrays from `antenna_height_index` to `max_attenuation_db`, one entry or row
+    each) and cells on them (`antenna_index` to `mean_power_mw`, the EIRP times the
+    load, 0 where nobody asks for it). `level_dbm`, `cell` and `power_mw` are
+    (carriers, h, w): -inf, -1 and 0 where no cell of the carrier has a loss.
     """
     carriers, height, width = level_dbm.shape
     cells = eirp_dbm.shape[0]
     antennas = azimuth_deg.shape[0]
-    every = wanted.shape[0] == 0
     below_horizon = np.empty(height_amsl_m.shape[0])
     attenuation = np.empty(antennas)
     ratio = np.empty(antennas)
     for row in range(height):
-        dy = y_first - row * resolution_m - mast_y
         for column in range(width):
             for carrier in range(carriers):
                 level_dbm[carrier, row, column] = -np.inf
                 cell[carrier, row, column] = -1
                 power_mw[carrier, row, column] = 0.0
             known = False
-            if every or wanted[row, column]:
-                for index in range(packed_loss.shape[0]):
-                    known |= packed_loss[index, row, column] != NO_LOSS
+            for index in range(packed_loss.shape[0]):
+                known |= packed_loss[index, row, column] != NO_LOSS
             if not known:
                 continue
-            dx = x_first + column * resolution_m - mast_x
+            dx = x_m[row, column] - mast_x
+            dy = y_m[row, column] - mast_y
             distance = math.sqrt(dx * dx + dy * dy)
             bearing = math.degrees(math.atan2(dx, dy)) + north_offset_deg
             receiver = ground_m[row, column] + receiver_height_m
@@ -143,12 +138,33 @@ def mast_levels(
 
 
 @njit(cache=True, nogil=True)
+def _merge(
+    level: float,
+    index: int,
+    y: int,
+    x: int,
+    best_dbm: NDArray[np.float32],
+    best_cell: NDArray[np.int32],
+    second_dbm: NDArray[np.float32],
+    second_cell: NDArray[np.int32],
+) -> None:
+    """Put one level at one pixel; a tie goes to the smaller cell number."""
+    if level > best_dbm[y, x] or (level == best_dbm[y, x] and index < best_cell[y, x]):
+        second_dbm[y, x] = best_dbm[y, x]
+        second_cell[y, x] = best_cell[y, x]
+        best_dbm[y, x] = level
+        best_cell[y, x] = index
+    elif level > second_dbm[y, x] or (level == second_dbm[y, x] and index < second_cell[y, x]):
+        second_dbm[y, x] = level
+        second_cell[y, x] = index
+
+
+@njit(cache=True, nogil=True)
 def merge_best(
     level_dbm: NDArray[np.float32],
     cell: NDArray[np.int32],
     row: int,
     column: int,
-    only: NDArray[np.bool_],
     best_dbm: NDArray[np.float32],
     best_cell: NDArray[np.int32],
     second_dbm: NDArray[np.float32],
@@ -156,30 +172,50 @@ def merge_best(
 ) -> None:
     """Put one mast's levels on a carrier into the best and the second best of the area.
 
-    The mast's window starts at (`row`, `column`) and may reach over the edges. An empty
-    `only` (otherwise of the area's shape) takes all pixels. A tie goes to the smaller
-    cell number, so the order of the masts does not matter.
+    The mast's window starts at (`row`, `column`) and may reach over the edges. The order of
+    the masts does not matter.
     """
     height, width = best_dbm.shape
-    every = only.shape[0] == 0
     for i in range(max(0, -row), min(level_dbm.shape[0], height - row)):
         for j in range(max(0, -column), min(level_dbm.shape[1], width - column)):
-            y = row + i
-            x = column + j
-            index = cell[i, j]
-            if index < 0 or not (every or only[y, x]):
-                continue
-            level = level_dbm[i, j]
-            if level > best_dbm[y, x] or (level == best_dbm[y, x] and index < best_cell[y, x]):
-                second_dbm[y, x] = best_dbm[y, x]
-                second_cell[y, x] = best_cell[y, x]
-                best_dbm[y, x] = level
-                best_cell[y, x] = index
-            elif level > second_dbm[y, x] or (
-                level == second_dbm[y, x] and index < second_cell[y, x]
-            ):
-                second_dbm[y, x] = level
-                second_cell[y, x] = index
+            if cell[i, j] >= 0:
+                _merge(
+                    level_dbm[i, j],
+                    cell[i, j],
+                    row + i,
+                    column + j,
+                    best_dbm,
+                    best_cell,
+                    second_dbm,
+                    second_cell,
+                )
+
+
+@njit(cache=True, nogil=True)
+def merge_points(
+    level_dbm: NDArray[np.float32],
+    cell: NDArray[np.int32],
+    row: NDArray[np.int64],
+    column: NDArray[np.int64],
+    only: NDArray[np.bool_],
+    best_dbm: NDArray[np.float32],
+    best_cell: NDArray[np.int32],
+    second_dbm: NDArray[np.float32],
+    second_cell: NDArray[np.int32],
+) -> None:
+    """Do the same for single pixels, those of the area that `only` names."""
+    for k in range(level_dbm.shape[0]):
+        if cell[k] >= 0 and only[row[k], column[k]]:
+            _merge(
+                level_dbm[k],
+                cell[k],
+                row[k],
+                column[k],
+                best_dbm,
+                best_cell,
+                second_dbm,
+                second_cell,
+            )
 
 
 @njit(cache=True, nogil=True)

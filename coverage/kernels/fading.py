@@ -41,13 +41,13 @@ def add_neighbours(
             distance = decay * math.hypot(i - reach, j - reach)
             correlation[i, j] = math.exp(-distance)
             used[i, j] = order if distance == 0.0 else min(order, int(-math.log(least) / distance))
-    used[reach, reach] = 0
+    out[:] = 0.0
     for index in range(count):
-        for kind in range(kinds):
-            out[index, kind] = 0.0
         y, x = row[index], column[index]
-        for i in range(max(0, y - reach), min(height, y + reach + 1)):
-            for j in range(max(0, x - reach), min(width, x + reach + 1)):
+        # Each pair is met once, from its first pixel in row order.
+        for i in range(y, min(height, y + reach + 1)):
+            first = x + 1 if i == y else max(0, x - reach)
+            for j in range(first, min(width, x + reach + 1)):
                 other = place[i, j]
                 if other < 0:
                     continue
@@ -59,5 +59,7 @@ def add_neighbours(
                     covariance += power * terms[index, k] * terms[other, k]
                 for kind in range(kinds):
                     out[index, kind] += covariance * weight[other, kind]
+                    out[other, kind] += covariance * weight[index, kind]
+    for index in range(count):
         for kind in range(kinds):
             out[index, kind] *= weight[index, kind]
