@@ -60,10 +60,6 @@ class ZoneWeights:
     grid: Grid
     fraction: scipy.sparse.csr_array
 
-    def area_m2(self) -> NDArray[np.float64]:
-        """Return the area of each zone within the grid. [m²]."""
-        return np.asarray(self.fraction.sum(axis=1)).ravel() * self.grid.resolution_m**2
-
     def part(self, row: int, column: int, height: int, width: int) -> ZoneWeights:
         """Return the weights of a window of the grid.
 
@@ -439,3 +435,36 @@ def tally_points(
         expected=belongs @ probability,
         variance=belongs @ (probability * (1.0 - probability)),
     )
+
+
+def tally_all(
+    zones: gpd.GeoDataFrame,
+    weights: ZoneWeights,
+    where: Service,
+    people: NDArray[np.float64],
+    villages: gpd.GeoDataFrame | None,
+) -> dict[str, Tally]:
+    """Sum everything that a service is measured in by zone.
+
+    Parameters
+    ----------
+    zones
+        Layer `zones`.
+    weights
+        Share of each pixel in each of them.
+    where
+        Where the service is received.
+    people
+        People per pixel.
+    villages
+        Layer `villages`, or None.
+
+    Returns
+    -------
+    dict
+        ``"area"``, ``"population"`` and, with villages, ``"village"``.
+    """
+    tallies = tally_pixels(weights, where, people)
+    if villages is not None:
+        tallies["village"] = tally_points(zones, villages, weights.grid, where)
+    return tallies

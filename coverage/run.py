@@ -228,9 +228,7 @@ def _compute_into(
             writer.write(row, column, levels, cells, margins)
             people = people_per_pixel(workspace, tile)
             for (name, operator), where in found.items():
-                parts = percentages.tally_pixels(weights, where, people)
-                if villages is not None:
-                    parts["village"] = percentages.tally_points(zones, villages, tile, where)
+                parts = percentages.tally_all(zones, weights, where, people, villages)
                 for measure, tally in parts.items():
                     key = (name, operator, measure)
                     tallies[key] = tallies[key] + tally if key in tallies else tally

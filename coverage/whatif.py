@@ -250,7 +250,6 @@ class LiveNetwork:
             self._plan.carriers[k].operator for item in (*old, *new) for k in item.carriers
         }
         named = (*sorted(operators), results.ANY_OPERATOR)
-        margin = percentages.fading_reach_pixels(self._plan.grid.resolution_m)
         inner = _window_of(changed, margin)
         place = (window[0] + inner[0], window[1] + inner[1], *inner[2:])
         without = self._tally(before.part(*inner), place, named)
@@ -341,12 +340,7 @@ class LiveNetwork:
         }
 
         def sums(where: percentages.Service) -> dict[str, percentages.Tally]:
-            parts = percentages.tally_pixels(weights, where, people)
-            if self._villages is not None:
-                parts["village"] = percentages.tally_points(
-                    self._zones, self._villages, levels.grid, where
-                )
-            return parts
+            return percentages.tally_all(self._zones, weights, where, people, self._villages)
 
         with ThreadPoolExecutor(self._threads) as pool:
             return {

@@ -496,11 +496,6 @@ class Examination:
         """Doubtful but usable."""
         return [problem for problem in self.problems if problem.severity == "warning"]
 
-    @property
-    def structural_errors(self) -> list[Problem]:
-        """Errors of the whole file or a whole column, which no row can be blamed for."""
-        return [problem for problem in self.errors if problem.row is None]
-
 
 def layer_named(name: str) -> Layer:
     """Return a layer of the registry.
