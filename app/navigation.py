@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import i18n, study
+from app import areas, i18n, study
 from app.components import kept, style
 from app.errors import readable_errors
 from app.i18n import _
@@ -42,6 +42,7 @@ def run() -> None:
     )
     style.apply()
     with st.sidebar:
+        areas.switch()
         _language_switch()
     with readable_errors():
         if study.ready():

@@ -10,23 +10,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import jobs
+from app import areas, jobs
 from app.components import progress
-from app.i18n import _, language
+from app.i18n import _
 from coverage import run
 from coverage.request import default_technologies
 from coverage.results import ANY_OPERATOR, CoverageResult, finest_level
 from data import build
 from data.grid import Raster
-from data.store import Provenance, StudyAreaInfo, Workspace, default_workspace
-
-#: The area that needs no file and no network.
-EMBEDDED = "demo"
-
-
-def folder() -> Path:
-    """Return the folder of the workspace: $PHUSONG_WORKSPACE or the user's own."""
-    return default_workspace(EMBEDDED)
+from data.store import Provenance, Workspace
 
 
 def workspace() -> Workspace:
@@ -42,7 +34,7 @@ def workspace() -> Workspace:
     InputError
         If the folder holds no workspace that can be read.
     """
-    return Workspace.open(folder())
+    return Workspace.open(areas.folder())
 
 
 def ready() -> bool:
@@ -53,7 +45,7 @@ def ready() -> bool:
     bool
         False while it is being built, which is shown instead of the page.
     """
-    place = folder()
+    place = areas.folder()
     if Workspace.exists(place):
         return True
     key = ("build", str(place))
@@ -68,14 +60,9 @@ def ready() -> bool:
 
 def _build(place: Path) -> jobs.Work:
     def work(on_progress: Callable[[float], None]) -> None:
-        build.build(EMBEDDED, place, on_progress=on_progress)
+        build.build(areas.EMBEDDED, place, on_progress=on_progress)
 
     return work
-
-
-def title(area: StudyAreaInfo) -> str:
-    """Return the title of an area in the language in use."""
-    return area.title_vi if language() == "vi" else area.title_en
 
 
 def illustrative_layers(provenance: dict[str, Provenance]) -> list[str]:

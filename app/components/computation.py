@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app import jobs, study
+from app import areas, jobs, study
 from app.components import progress
 from app.i18n import _
 from coverage import run
@@ -41,7 +41,7 @@ def show(area: Workspace, request: run.CoverageRequest) -> CoverageResult | None
     key = ("coverage", str(area.folder), area.content_hash(), request)
     job = jobs.JOBS.get(key)
     # The embedded area is there to be looked at: its default coverage needs no click.
-    if job is None and area.area.name == study.EMBEDDED and request == _default(area):
+    if job is None and area.area.name == areas.EMBEDDED and request == _default(area):
         job = jobs.JOBS.start(key, _compute(area, request), watcher=progress.session())
     if job is None or not job.active:
         st.info(

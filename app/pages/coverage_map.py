@@ -5,7 +5,7 @@ from __future__ import annotations
 import folium
 import streamlit as st
 
-from app import study
+from app import areas, study
 from app.components import banner, computation, map_layers, place_panel, settings, style, web_map
 from app.errors import readable
 from app.i18n import _, language
@@ -42,7 +42,7 @@ def _explorer(area: Workspace, result: CoverageResult) -> None:
 
 
 def _page(area: Workspace) -> None:
-    st.title(_("Coverage map · {area}", area=study.title(area.area)))
+    st.title(_("Coverage map · {area}", area=areas.title(area.area)))
     banner.show(area)
     request = settings.show(area)
     result = computation.show(area, request)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import study
+from app import areas, study
 from app.components import banner, findings, inventory, upload
 from app.i18n import _
 from data.store import Workspace
 
 
 def _page(area: Workspace) -> None:
-    st.title(_("Data · {area}", area=study.title(area.area)))
+    st.title(_("Data · {area}", area=areas.title(area.area)))
     banner.show(area)
     loaded, checked, uploaded = st.tabs([_("What is loaded"), _("Check"), _("Upload a file")])
     with loaded:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import formats, labels, study
+from app import areas, formats, labels, study
 from app.components import (
     banner,
     charts,
@@ -108,7 +108,7 @@ def _zone_tables(result: CoverageResult, operator: str) -> None:
 
 
 def _page(area: Workspace) -> None:
-    st.title(_("Overview · {area}", area=study.title(area.area)))
+    st.title(_("Overview · {area}", area=areas.title(area.area)))
     banner.show(area)
     request = settings.show(area)
     result = computation.show(area, request)

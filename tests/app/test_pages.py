@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app import jobs, references, study
+from app import areas, jobs, references
 from coverage import run
 from data.store import Workspace
 from tests.app.conftest import DEFAULT
@@ -250,9 +250,9 @@ def test_the_embedded_area_is_built_where_there_is_none(start, tmp_path, monkeyp
 
 def test_the_folder_comes_from_the_environment(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("PHUSONG_WORKSPACE", str(tmp_path))
-    assert study.folder() == tmp_path
+    assert areas.folder() == tmp_path
     monkeypatch.delenv("PHUSONG_WORKSPACE")
-    assert study.folder().name == "demo"
+    assert areas.folder().name == "demo"
     assert os.environ.get("PHUSONG_WORKSPACE") is None
 
 
