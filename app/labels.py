@@ -26,6 +26,7 @@ LEVELS = {
 
 LAYERS = {
     "zones": mark("Administrative units"),
+    "former_zones": mark("Former administrative units"),
     "masts": mark("Masts"),
     "cells": mark("Cells"),
     "villages": mark("Villages and hamlets"),

@@ -64,6 +64,9 @@ class Layer:
         their Multi form.
     key
         Column that identifies a row.
+    dated
+        Whether the key is used again at another time, so that it identifies a row
+        only together with ``valid_from``.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Layer:
     table: pa.DataFrameSchema
     geometry: geo.GeometryKind | None
     key: str
+    dated: bool = False
 
     @property
     def columns(self) -> list[str]:
@@ -310,7 +314,7 @@ ZONES = Layer(
     "Administrative zone",
     pa.DataFrameSchema(
         {
-            "code": text("Code of the zone", required=True, unique=True),
+            "code": text("Code of the zone", required=True),
             "name": text("Name in the local language", required=True),
             "name_en": text("English name", nullable=True),
             "level": choice("Administrative level 1, 2 or 3", LEVELS, required=True),
@@ -330,6 +334,29 @@ ZONES = Layer(
     ),
     "Polygon",
     "code",
+    dated=True,
+)
+
+FORMER_ZONES = Layer(
+    "former_zones",
+    "Former administrative zone whose boundary is not known",
+    pa.DataFrameSchema(
+        {
+            "code": text("Code of the zone", required=True),
+            "name": text("Name in the local language", required=True),
+            "type": text("Kind of unit, as in its full name", nullable=True),
+            "parent_code": text("Code of the zone it belonged to", nullable=True),
+            "valid_from": date("First day on which the zone exists"),
+            "valid_to": date("Last day on which the zone exists"),
+            "successor_codes": text(
+                "Codes of the zones that it became part of, with semicolons between them",
+                nullable=True,
+            ),
+        }
+    ),
+    None,
+    "code",
+    dated=True,
 )
 
 MASTS = Layer(
@@ -452,7 +479,9 @@ ROADS = Layer(
     "road_id",
 )
 
-LAYERS: dict[str, Layer] = {layer.name: layer for layer in (ZONES, MASTS, CELLS, VILLAGES, ROADS)}
+LAYERS: dict[str, Layer] = {
+    layer.name: layer for layer in (ZONES, MASTS, CELLS, VILLAGES, ROADS, FORMER_ZONES)
+}
 
 RASTERS: dict[str, RasterLayer] = {
     raster.name: raster
@@ -761,6 +790,30 @@ def validate(
     return found.frame
 
 
+def repeated(layer: str, frame: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows another frame of the layer has already.
+
+    Parameters
+    ----------
+    layer
+        Layer name.
+    frame, others
+        Frames of the layer in their stored form.
+
+    Returns
+    -------
+    NDArray of bool
+        One per row of `frame`: whether a row of `others` has its key, in a layer
+        whose keys are used again also its ``valid_from``.
+    """
+    declared = layer_named(layer)
+    if not declared.dated:
+        return frame[declared.key].isin(others[declared.key]).to_numpy(bool)
+    names = [declared.key, "valid_from"]
+    known = pd.MultiIndex.from_frame(others[names].astype(object).fillna(""))
+    return pd.MultiIndex.from_frame(frame[names].astype(object).fillna("")).isin(known)
+
+
 def near_name(wanted: str, names: list[str]) -> str | None:
     """Return the name that a person may have meant by `wanted`, or None.
 
@@ -899,6 +952,8 @@ def _check_across(
     context: Mapping[str, pd.DataFrame],
 ) -> None:
     """Check what concerns several columns, rows or layers."""
+    if LAYERS[layer].dated:
+        _check_dates(LAYERS[layer].key, columns, faults)
     if layer == "zones" and shapes is not None:
         _check_zones(columns, shapes, faults)
     if layer == "cells" and context.get("masts") is not None:
@@ -957,17 +1012,13 @@ def _check_zones(columns: dict[str, pd.Series], shapes: gpd.GeoSeries, faults: F
         message("expected the code of another zone of the layer; kept"),
         "warning",
     )
+    # A code that is used again may be that of the parent, too.
+    alone = ~columns["code"].duplicated(keep=False).to_numpy()
     faults.values(
         "parent_code",
-        (parent == columns["code"]).fillna(False).to_numpy(dtype=bool),
+        (parent == columns["code"]).fillna(False).to_numpy(dtype=bool) & alone,
         parent,
         message("expected the code of another zone than itself"),
-    )
-    faults.values(
-        "valid_to",
-        (columns["valid_to"] < columns["valid_from"]).fillna(False).to_numpy(dtype=bool),
-        columns["valid_to"],
-        message("expected a day after valid_from"),
     )
     overlaps = geo.overlaps(shapes, columns["level"], usable, _periods(columns))
     for first, second, overlap_km2, share in overlaps:
@@ -981,6 +1032,33 @@ def _check_zones(columns: dict[str, pd.Series], shapes: gpd.GeoSeries, faults: F
         faults.row(
             second, "geometry", said, message("expected zones of a level side by side"), "warning"
         )
+
+
+def _check_dates(key: str, columns: dict[str, pd.Series], faults: Faults) -> None:
+    """Report rows that end before they begin, and two of a code that are valid on one day."""
+    faults.values(
+        "valid_to",
+        (columns["valid_to"] < columns["valid_from"]).fillna(False).to_numpy(dtype=bool),
+        columns["valid_to"],
+        message("expected a day after valid_from"),
+    )
+    code = columns[key]
+    again = np.flatnonzero((code.duplicated(keep=False) & code.notna()).to_numpy())
+    start, end = _periods(columns)
+    lasting: dict[object, int] = {}
+    for position in sorted(again.tolist(), key=lambda k: (start[k], k)):
+        value = code.iloc[position]
+        other = lasting.setdefault(value, position)
+        if other != position and start[position] <= end[other]:
+            first, second = sorted((other, position))
+            expected = message(
+                "expected a code that no other row has at the same time; row {row} has it too, "
+                "so valid_from and valid_to must part them",
+                row=faults.rows[first],
+            )
+            faults.row(second, key, shown(value), expected)
+        if end[position] > end[other]:
+            lasting[value] = position
 
 
 def _periods(columns: dict[str, pd.Series]) -> tuple[NDArray[Any], NDArray[Any]]:

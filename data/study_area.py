@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import geopandas as gpd
+import numpy as np
 import pyproj
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon
 
 from data.errors import InputError
 from data.schema import LEVELS
+from data.vintages import newest
 
 #: EPSG codes of VN-2000 / TM-3 by central meridian in degrees east.
 VN2000_TM3_EPSG: dict[float, int] = {
@@ -104,17 +107,78 @@ def utm_crs(lon: float, lat: float) -> str:
     return f"EPSG:{(32600 if lat >= 0.0 else 32700) + zone}"
 
 
-def _centre(boundaries: gpd.GeoDataFrame | gpd.GeoSeries) -> tuple[float, float]:
+def lonlat_bounds(
+    boundaries: gpd.GeoDataFrame | gpd.GeoSeries,
+) -> tuple[float, float, float, float]:
+    """Return the extent of boundaries in degrees, also where they cross the antimeridian.
+
+    Parameters
+    ----------
+    boundaries
+        In any CRS. In degrees, longitudes may run on beyond 180 or start again at -180.
+
+    Returns
+    -------
+    tuple
+        West, south, east, north in WGS 84, of all ways round the Earth the
+        shortest; west is from -180 to 180 and east is greater, so that it exceeds
+        180 where the area crosses the antimeridian. [deg]
+
+    Raises
+    ------
+    InputError
+        If there are no boundaries or they have no CRS.
+
+    Examples
+    --------
+    >>> fiji = gpd.GeoSeries([shapely.box(177, -19, 180, -16), shapely.box(-180, -19, -178, -16)])
+    >>> lonlat_bounds(fiji.set_crs(4326))
+    (177.0, -19.0, 182.0, -16.0)
+    """
     if boundaries.crs is None:
         raise InputError("The boundaries have no CRS, so no place on Earth")
-    if len(boundaries) == 0:
+    shapes = boundaries.geometry.to_crs("EPSG:4326").to_numpy()
+    parts = shapely.get_parts(shapes[~shapely.is_missing(shapes) & ~shapely.is_empty(shapes)])
+    if len(parts) == 0:
         raise InputError("There are no boundaries, so there is no area")
-    x_min, y_min, x_max, y_max = boundaries.to_crs("EPSG:4326").total_bounds
-    return 0.5 * (x_min + x_max), 0.5 * (y_min + y_max)
+    wide = np.flatnonzero(np.ptp(shapely.bounds(parts)[:, [0, 2]], axis=1) > 180.0)
+    for k in wide:  # from metres back to degrees, a part jumps from 180 to -180
+        parts[k] = shapely.transform(parts[k], _eastwards)
+    box = shapely.bounds(parts)
+    order = np.argsort(box[:, 0] % 360.0, kind="stable")
+    west = box[order, 0] % 360.0
+    reach = np.maximum.accumulate(west + (box[order, 2] - box[order, 0]))
+    gap = np.append(west[1:], west[0] + 360.0) - reach
+    after = int(np.argmax(gap))
+    if gap[after] <= 0.0:
+        return -180.0, float(box[:, 1].min()), 180.0, float(box[:, 3].max())
+    start = float(west[(after + 1) % len(west)])
+    width = 360.0 - float(gap[after])
+    start = start - 360.0 if start >= 180.0 else start
+    return (
+        round(start, 9),
+        float(box[:, 1].min()),
+        round(start + width, 9),
+        float(box[:, 3].max()),
+    )
+
+
+def _eastwards(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.column_stack([coordinates[:, 0] % 360.0, coordinates[:, 1]])
+
+
+def _centre(boundaries: gpd.GeoDataFrame | gpd.GeoSeries) -> tuple[float, float]:
+    west, south, east, north = lonlat_bounds(boundaries)
+    middle = 0.5 * (west + east)
+    return middle - 360.0 if middle >= 180.0 else middle, 0.5 * (south + north)
+
+
+#: Latitudes beyond which the polar CRSs take over from UTM. [deg]
+_UTM_NORTH, _UTM_SOUTH = 84.0, -80.0
 
 
 def metric_crs(boundaries: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
-    """Return the UTM zone in which an area is computed by default.
+    """Return the CRS in which an area is computed by default.
 
     Parameters
     ----------
@@ -124,14 +188,23 @@ def metric_crs(boundaries: gpd.GeoDataFrame | gpd.GeoSeries) -> str:
     Returns
     -------
     str
-        UTM zone of the middle of the boundaries' extent.
+        UTM zone of the middle of the boundaries' extent; UPS (polar stereographic)
+        where the middle lies beyond 84°N or 80°S.
 
     Raises
     ------
     InputError
         If there are no boundaries or they have no CRS.
     """
-    return utm_crs(*_centre(boundaries))
+    return _crs_at(*_centre(boundaries))
+
+
+def _crs_at(lon: float, lat: float) -> str:
+    if lat > _UTM_NORTH:
+        return "EPSG:5041"
+    if lat < _UTM_SOUTH:
+        return "EPSG:5042"
+    return utm_crs(lon, lat)
 
 
 def crs_options(
@@ -157,7 +230,7 @@ def crs_options(
     def option(crs: str, note: str) -> CrsOption:
         return CrsOption(crs, pyproj.CRS(crs).name, note)
 
-    options = [option(utm_crs(lon, lat), "local UTM zone; the default")]
+    options = [option(_crs_at(lon, lat), "local UTM zone; the default")]
     west, south, east, north = _VIETNAM_BOX
     if not (west <= lon <= east and south <= lat <= north):
         return options
@@ -200,11 +273,33 @@ def finest_level(zones: gpd.GeoDataFrame) -> str:
     raise InputError("There are no zones, so there is no area")
 
 
+def finest_zones(zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the finest zones, in their newest vintage: the zones of a level that lie side by side.
+
+    Parameters
+    ----------
+    zones
+        Layer `zones`.
+
+    Returns
+    -------
+    GeoDataFrame
+        Rows of `zones` with their index.
+
+    Raises
+    ------
+    InputError
+        If there are no zones.
+    """
+    return newest(zones, finest_level(zones))
+
+
 def area_outline(zones: gpd.GeoDataFrame) -> MultiPolygon:
     """Return the outline of an area: the union of its finest zones.
 
     Figures of the finest zones then add up to those of the whole, which they do
-    not if the outline comes from another source.
+    not if the outline comes from another source. Of several vintages the newest
+    counts.
 
     Parameters
     ----------
@@ -216,7 +311,6 @@ def area_outline(zones: gpd.GeoDataFrame) -> MultiPolygon:
     shapely.MultiPolygon
         The outline in the CRS of the zones.
     """
-    finest = zones.loc[zones["level"] == finest_level(zones)]
-    union = shapely.union_all(finest.geometry.to_numpy())
+    union = shapely.union_all(finest_zones(zones).geometry.to_numpy())
     parts = [part for part in shapely.get_parts(union) if part.geom_type == "Polygon"]
     return MultiPolygon(parts)

@@ -302,7 +302,7 @@ def _already_there(
     workspace: Workspace, layer: str, frame: pd.DataFrame, rows: np.ndarray, file: str
 ) -> tuple[list[Problem], np.ndarray]:
     key = schema.layer_named(layer).key
-    again = frame[key].isin(workspace.read(layer)[key]).to_numpy(bool)
+    again = schema.repeated(layer, frame, workspace.read(layer))
     expected = message("expected a value that the workspace does not have yet")
     problems = [
         Problem(layer, int(rows[k]), key, shown(frame[key].iloc[k]), expected, file)

@@ -106,7 +106,32 @@ def roads() -> gpd.GeoDataFrame:
     )
 
 
-LAYERS = {"zones": zones, "masts": masts, "cells": cells, "villages": villages, "roads": roads}
+def former_zones() -> pd.DataFrame:
+    """Return two communes that the communes of today were made of; one code is used again."""
+    return pd.DataFrame(
+        {
+            "code": ["101", "103"],
+            "name": ["Xã Phù Vân", "Thị trấn Quế"],
+            "type": ["Xã", "Thị trấn"],
+            "parent_code": ["35", "35"],
+            "valid_from": "2020-01-01",
+            "valid_to": "2025-06-30",
+            "successor_codes": ["101;102", "102"],
+        }
+    )
+
+
+LAYERS = {
+    "zones": zones,
+    "masts": masts,
+    "cells": cells,
+    "villages": villages,
+    "roads": roads,
+    "former_zones": former_zones,
+}
+
+#: Layers of the sample workspace.
+IN_WORKSPACE = ("zones", "masts", "cells", "villages", "roads")
 
 
 def grid(resolution_m: float = 100.0, margin_m: float = 0.0) -> Grid:
@@ -126,8 +151,8 @@ def workspace(folder: Path, *, source: Provenance = REAL) -> Workspace:
     return Workspace.replace(
         folder,
         AREA,
-        {name: make() for name, make in LAYERS.items()},
-        dict.fromkeys([*LAYERS, "terrain", "clutter", "population"], source),
+        {name: LAYERS[name]() for name in IN_WORKSPACE},
+        dict.fromkeys([*IN_WORKSPACE, "terrain", "clutter", "population"], source),
         rasters={
             "terrain": raster(5.0, 100.0, 2_000.0),
             "clutter": raster(2.0),

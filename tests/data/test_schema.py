@@ -349,6 +349,74 @@ def test_dates_are_iso(day: str) -> None:
     assert (problem.row, problem.column) == (3, "valid_from")
 
 
+def two_vintages() -> gpd.GeoDataFrame:
+    """Return the sample with its communes once more on other ground, under the same codes."""
+    old, new = samples.zones().iloc[1:], samples.zones().iloc[1:]
+    old = old.assign(valid_from="2020-01-01", valid_to="2025-06-30")
+    new = new.assign(valid_from="2025-07-01", valid_to=None)
+    new.geometry = new.geometry.to_numpy()[::-1]
+    whole = samples.zones().iloc[:1].assign(valid_from=None, valid_to=None)
+    return gpd.GeoDataFrame(pd.concat([whole, old, new], ignore_index=True), crs=CRS)
+
+
+def test_a_code_may_be_used_again_at_another_time() -> None:
+    found = schema.examine("zones", two_vintages(), crs=CRS)
+    assert found.problems == []
+    assert found.frame["code"].tolist() == ["35", "101", "102", "101", "102"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "row"),
+    [
+        (("2020-01-01", None), ("2025-07-01", None), 5),
+        ((None, None), (None, None), 5),
+        (("2025-07-01", None), ("2020-01-01", "2025-07-01"), 5),
+        (("2020-01-01", "2025-06-30"), ("2020-01-01", "2025-06-30"), 5),
+        (("2020-01-01", "2025-06-30"), (None, "2020-01-01"), 5),
+        (("2020-01-01", "2025-06-30"), ("2025-07-01", None), None),
+        (("2025-07-01", None), (None, "2025-06-30"), None),
+    ],
+)
+def test_a_code_is_that_of_one_zone_on_each_day(first, second, row: int | None) -> None:
+    frame = two_vintages().astype({"valid_from": object, "valid_to": object})
+    frame.loc[1, ["valid_from", "valid_to"]] = first
+    frame.loc[3, ["valid_from", "valid_to"]] = second
+    problems = [item for item in problems_of("zones", frame, crs=CRS) if item.column == "code"]
+    assert [(item.row, item.severity) for item in problems] == (
+        [] if row is None else [(row, "error")]
+    )
+    if row is not None:
+        assert "101" in str(problems[0])
+        assert "row 3 has it too" in str(problems[0])
+
+
+def test_the_longest_of_many_periods_is_not_forgotten() -> None:
+    """A short period within a long one does not hide that a third meets the long one."""
+    former = pd.concat([samples.former_zones().iloc[:1]] * 3, ignore_index=True)
+    former["valid_from"] = ["2000-01-01", "2001-01-01", "2005-01-01"]
+    former["valid_to"] = ["2010-12-31", "2001-12-31", "2006-01-01"]
+    found = schema.examine("former_zones", former)
+    assert [problem.row for problem in found.errors] == [3, 4]
+    assert all("row 2 has it too" in str(problem) for problem in found.errors)
+
+
+def test_a_parent_with_the_same_code_must_be_another_zone() -> None:
+    frame = two_vintages().astype({"parent_code": object})
+    frame.loc[0, "parent_code"] = "35"
+    problem = only(problems_of("zones", frame, crs=CRS))
+    assert (problem.row, problem.column) == (2, "parent_code")
+    frame.loc[[0, 1], "parent_code"] = [None, "101"]
+    assert problems_of("zones", frame, crs=CRS) == []
+
+
+def test_rows_that_are_there_already_are_told_by_code_and_first_day() -> None:
+    frame = schema.examine("zones", two_vintages(), crs=CRS).frame
+    again = schema.repeated("zones", frame, frame.iloc[[0, 3]])
+    assert again.tolist() == [True, False, False, True, False]
+    masts = samples.masts()
+    assert schema.repeated("masts", masts, masts.iloc[[1]]).tolist() == [False, True, False]
+
+
 def test_a_zone_does_not_end_before_it_begins() -> None:
     frame = samples.zones()
     frame["valid_from"], frame["valid_to"] = "2025-07-01", ["2026-01-01", "2025-06-30", None]

@@ -56,8 +56,8 @@ def test_layers_come_back_as_they_were_put_in(workspace: Workspace) -> None:
     opened = Workspace.open(workspace.folder)
     assert opened.layers() == ["zones", "masts", "cells", "villages", "roads"]
     assert opened.rasters() == ["terrain", "clutter", "population"]
-    for name, make in samples.LAYERS.items():
-        given_frame, frame = make(), opened.read(name)
+    for name in samples.IN_WORKSPACE:
+        given_frame, frame = samples.LAYERS[name](), opened.read(name)
         for column in set(given_frame.columns) - {"geometry"}:
             left, right = frame[column], given_frame[column]
             assert (left.isna() == right.isna()).all(), column
