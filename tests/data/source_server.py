@@ -138,7 +138,8 @@ class SourceServer:
             As given to `put`, or any other.
         what
             A status, such as 429; ``"slow"``: the answer begins after `delay_s`;
-            ``"stall"``: it stops for `delay_s` after `after_bytes`; ``"cut"``: the
+            ``"stall"``: it stops for `delay_s` after `after_bytes`; ``"trickle"``: 20
+            bytes come one by one, `delay_s` apart; ``"cut"``: the
             connection breaks after `after_bytes` (half of them, if it is not
             given); ``"short"``: the body ends there as if it were whole, without a
             length announced; ``"html"``: a web page, with status 200;
@@ -308,6 +309,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD" or status == 304:
             return
         stop = len(body)
+        if what == "trickle" and fault is not None:
+            for k in range(20):
+                self.wfile.write(body[k : k + 1])
+                time.sleep(fault.delay_s)
+            self._hang_up()
+            return
         if fault is not None and what in ("cut", "short", "stall"):
             stop = len(body) // 2 if fault.after_bytes < 0 else min(stop, fault.after_bytes)
         self.wfile.write(body[:stop])
