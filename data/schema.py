@@ -308,6 +308,11 @@ LEVELS = ("province", "district", "commune")
 TECHNOLOGIES = ("2G", "3G", "4G", "5G")
 MAST_CLASSES = ("A1a", "A1b", "A2a", "A2b", "A2c")
 MAST_STATUSES = ("existing", "planned", "removed")
+SEGMENT_TYPES = ("duct", "buried", "aerial")
+FIBRE_NODE_TYPES = ("olt", "cabinet", "splitter", "closure", "manhole", "pole")
+
+#: Layer -> pairs of a part and the whole that it cannot exceed.
+_PARTS = {"fibre_segments": ("cores_used", "cores"), "fibre_nodes": ("ports_used", "ports")}
 
 ZONES = Layer(
     "zones",
@@ -479,8 +484,79 @@ ROADS = Layer(
     "road_id",
 )
 
+FIBRE_SEGMENTS = Layer(
+    "fibre_segments",
+    "Stretch of fibre cable or of duct for it",
+    pa.DataFrameSchema(
+        {
+            "segment_id": text("Identifier of the stretch", required=True, unique=True),
+            "name": text("Name or number", nullable=True),
+            "segment_type": choice(
+                "How it is laid: in a duct, buried or on poles", SEGMENT_TYPES, required=True
+            ),
+            "owner": text("Who owns the stretch", nullable=True),
+            "status": choice("Stage of its life", MAST_STATUSES, default="existing"),
+            "cores": number(
+                "Fibres of the cable; empty: duct without cable",
+                "",
+                minimum=1,
+                maximum=10_000,
+                nullable=True,
+                whole=True,
+            ),
+            "cores_used": number(
+                "Fibres in use", "", minimum=0, maximum=10_000, nullable=True, whole=True
+            ),
+        }
+    ),
+    "LineString",
+    "segment_id",
+)
+
+FIBRE_NODES = Layer(
+    "fibre_nodes",
+    "Point of the fibre network",
+    pa.DataFrameSchema(
+        {
+            "node_id": text("Identifier of the point", required=True, unique=True),
+            "name": text("Name or address", nullable=True),
+            "node_type": choice(
+                "Kind: exchange with optical line terminal, cabinet, splitter, closure, manhole "
+                "or pole",
+                FIBRE_NODE_TYPES,
+                required=True,
+            ),
+            "owner": text("Who owns the equipment", nullable=True),
+            "status": choice("Stage of its life", MAST_STATUSES, default="existing"),
+            "ports": number(
+                "Subscriber ports of an access point",
+                "",
+                minimum=0,
+                maximum=1e6,
+                nullable=True,
+                whole=True,
+            ),
+            "ports_used": number(
+                "Subscriber ports in use", "", minimum=0, maximum=1e6, nullable=True, whole=True
+            ),
+            "pon_class": text("Optical budget class, e.g. B+", nullable=True),
+            "split_ratio": number(
+                "Outputs of the splitters between exchange and subscriber",
+                "",
+                minimum=1,
+                maximum=1024,
+                nullable=True,
+                whole=True,
+            ),
+        }
+    ),
+    "Point",
+    "node_id",
+)
+
 LAYERS: dict[str, Layer] = {
-    layer.name: layer for layer in (ZONES, MASTS, CELLS, VILLAGES, ROADS, FORMER_ZONES)
+    layer.name: layer
+    for layer in (ZONES, MASTS, CELLS, VILLAGES, ROADS, FORMER_ZONES, FIBRE_SEGMENTS, FIBRE_NODES)
 }
 
 RASTERS: dict[str, RasterLayer] = {
@@ -958,6 +1034,11 @@ def _check_across(
         _check_zones(columns, shapes, faults)
     if layer == "cells" and context.get("masts") is not None:
         _check_masts_of_cells(columns, faults, context["masts"])
+    if layer in _PARTS:
+        part, whole = _PARTS[layer]
+        above = (columns[part] > columns[whole]).fillna(False).to_numpy(bool)
+        most = message("expected at most the value of {column}", column=whole)
+        faults.values(part, above, columns[part], most)
     zones = context.get("zones")
     if (
         layer == "masts"
