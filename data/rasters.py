@@ -227,6 +227,7 @@ def read(path: Path, grid: Grid, resampling: str) -> Raster:
         try:
             with WarpedVRT(
                 dataset,
+                src_crs=_source_crs(dataset),
                 crs=grid.crs,
                 transform=grid.transform,
                 width=grid.width,
@@ -348,6 +349,33 @@ def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
         raise _damaged(path) from error
     with dataset:
         yield dataset
+
+
+def crosses_antimeridian(dataset: rasterio.DatasetReader) -> bool:
+    """Return whether the longitudes of a raster run on beyond 180 degrees.
+
+    Parameters
+    ----------
+    dataset
+        Open raster.
+
+    Returns
+    -------
+    bool
+        Whether it does.
+    """
+    if dataset.crs is None or not dataset.crs.is_geographic:
+        return False
+    pixel = abs(dataset.transform.a)
+    return bool(dataset.bounds.left < -180.0 - pixel or dataset.bounds.right > 180.0 + pixel)
+
+
+def _source_crs(dataset: rasterio.DatasetReader) -> Any:
+    """Return the CRS of a raster such that places on both sides of 180 degrees are found in it."""
+    if not crosses_antimeridian(dataset):
+        return dataset.crs
+    middle = 0.5 * (dataset.bounds.left + dataset.bounds.right)
+    return rasterio.CRS.from_string(f"+proj=longlat +datum=WGS84 +lon_wrap={middle:.6f} +no_defs")
 
 
 def _damaged(path: Path) -> InputError:

@@ -484,6 +484,52 @@ ROADS = Layer(
     "road_id",
 )
 
+RAILWAYS = Layer(
+    "railways",
+    "Stretch of railway",
+    pa.DataFrameSchema(
+        {
+            "railway_id": text("Identifier of the stretch", required=True, unique=True),
+            "name": text("Name of the line", nullable=True),
+            "railway_class": text("Class, e.g. main line", nullable=True),
+        }
+    ),
+    "LineString",
+    "railway_id",
+)
+
+OFFICES = Layer(
+    "offices",
+    "Seat of an administration",
+    pa.DataFrameSchema(
+        {
+            "office_id": text("Identifier of the office", required=True, unique=True),
+            "name": text("Name or address", nullable=True),
+            "zone_code": text("Code of the zone that it governs", nullable=True),
+            "population_registered": number(
+                "Registered inhabitants of that zone", "", minimum=0, maximum=2e9, nullable=True
+            ),
+        }
+    ),
+    "Point",
+    "office_id",
+)
+
+NEIGHBOURS = Layer(
+    "neighbours",
+    "Administrative zone beside the study area, for orientation",
+    pa.DataFrameSchema(
+        {
+            "code": text("Code of the zone", required=True, unique=True),
+            "name": text("Name in the local language", required=True),
+            "level": choice("Administrative level 1, 2 or 3", LEVELS, required=True),
+            "parent_code": text("Code of the zone it belongs to", nullable=True),
+        }
+    ),
+    "Polygon",
+    "code",
+)
+
 FIBRE_SEGMENTS = Layer(
     "fibre_segments",
     "Stretch of fibre cable or of duct for it",
@@ -556,7 +602,19 @@ FIBRE_NODES = Layer(
 
 LAYERS: dict[str, Layer] = {
     layer.name: layer
-    for layer in (ZONES, MASTS, CELLS, VILLAGES, ROADS, FORMER_ZONES, FIBRE_SEGMENTS, FIBRE_NODES)
+    for layer in (
+        ZONES,
+        MASTS,
+        CELLS,
+        VILLAGES,
+        ROADS,
+        FORMER_ZONES,
+        FIBRE_SEGMENTS,
+        FIBRE_NODES,
+        RAILWAYS,
+        OFFICES,
+        NEIGHBOURS,
+    )
 }
 
 RASTERS: dict[str, RasterLayer] = {
@@ -567,6 +625,14 @@ RASTERS: dict[str, RasterLayer] = {
         ),
         RasterLayer("clutter", "Class of land cover", "class", 0, 255, "nearest"),
         RasterLayer("population", "Inhabitants of the pixel", "people", 0, 1e8, "sum"),
+        RasterLayer(
+            "population_earlier",
+            "Inhabitants of the pixel in an earlier year",
+            "people",
+            0,
+            1e8,
+            "sum",
+        ),
         RasterLayer("building_height", "Height of buildings above ground", "m", 0, 1000, "average"),
     )
 }
