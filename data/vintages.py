@@ -48,7 +48,7 @@ _UNITS = {
 #: Kinds of unit in front of Vietnamese names, without tones.
 _KINDS = re.compile(r"^(tinh|thanh pho|thi xa|thi tran|huyen|quan|phuong|xa|tp|tx|tt)\.?\s+")
 
-Basis = Literal["named", "split", "elimination", "ambiguous", "unknown"]
+Basis = Literal["named", "split", "elimination", "ambiguous", "possible", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -330,9 +330,9 @@ def parents(zones: pd.DataFrame) -> NDArray[np.int64]:
     -------
     NDArray of int
         Position of the parent, -1 for none. Of several zones with the parent's
-        code it is the one that is valid together with the child for most of the
-        child's first days; a parent that ended before the child began (a province
-        that lives on as a study area) is taken only if there is no other.
+        code it is the one that is first valid together with the child; a parent that
+        ended before the child began (a province that lives on as a study area) is
+        taken only if there is no other.
     """
     code = zones["code"].to_numpy(dtype=object)
     parent = zones["parent_code"].to_numpy(dtype=object)
@@ -457,7 +457,8 @@ def former_zones_from_list(
     )
     if zones is not None and "merged_from" in zones:
         found = successors(former, zones)
-        joined = found.groupby("former")["successor"].agg(SEPARATOR.join)
+        likely = found.loc[~found["basis"].isin(["possible", "unknown"])]
+        joined = likely.groupby("former")["successor"].agg(SEPARATOR.join)
         former["successor_codes"] = joined.reindex(former["code"]).to_numpy(dtype=object)
     return former
 
@@ -477,9 +478,10 @@ def successors(
     - "named": found by its name in one zone;
     - "split": found in several zones, each of which got a part;
     - "elimination": not found, but of its district one zone alone names a unit
-      that is not in the list, so it can only have gone there, unless it had been
-      joined to a unit that kept its name;
+      that is not in the list, so it most likely went there;
     - "ambiguous": the same with several such zones, any of which it may be;
+    - "possible": the other zones of the district of such a unit; it went there if
+      it had been joined to a unit that kept its name;
     - "unknown": no zone is left that it can have gone to.
 
     Names are first looked for in the zone's own district (`district_2020`, or
@@ -520,6 +522,7 @@ def successors(
     district = former["parent_code"].to_numpy(dtype=object)
     found: dict[int, list[str]] = {}
     strange: dict[str, list[str]] = {}
+    local: dict[str, list[str]] = {}
     for row in heirs.to_dict("records"):
         home = str(row.get("district_2020") or row["parent_code"])
         for part in str(row["merged_from"]).split(","):
@@ -531,14 +534,21 @@ def successors(
             chosen = near or (candidates if len({district[k] for k in candidates}) == 1 else [])
             for k in chosen:
                 found.setdefault(k, []).append(str(row["code"]))
+                local.setdefault(str(district[k]), []).append(str(row["code"]))
             if not chosen:
                 strange.setdefault(where, []).append(str(row["code"]))
     rows: list[tuple[str, str | None, Basis]] = []
     for position, code in enumerate(former["code"]):
         there = list(dict.fromkeys(found.get(position, [])))
         basis: Basis = "split" if len(there) > 1 else "named"
+        others: list[str] = []
         if not there:
             there = list(dict.fromkeys(strange.get(str(district[position]), [])))
             basis = "ambiguous" if len(there) > 1 else "elimination"
-        rows += [(code, heir, basis) for heir in there] or [(code, None, "unknown")]
+            others = [heir for heir in local.get(str(district[position]), []) if heir not in there]
+        if there:
+            rows += [(code, heir, basis) for heir in there]
+            rows += [(code, heir, "possible") for heir in dict.fromkeys(others)]
+        else:
+            rows.append((code, None, "unknown"))
     return pd.DataFrame(rows, columns=["former", "successor", "basis"])
