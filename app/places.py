@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pyproj
 import scipy.special
@@ -14,7 +13,9 @@ import shapely
 
 from app import study
 from coverage.results import ANY_OPERATOR, CoverageResult
+from data import vintages
 from data.grid import Grid
+from data.schema import LEVELS
 from data.store import Workspace
 
 
@@ -129,11 +130,24 @@ def explain(
 
 def _zones_at(zones: pd.DataFrame, x_m: float, y_m: float) -> tuple[str, ...]:
     assert isinstance(zones, gpd.GeoDataFrame)  # noqa: S101 - told to the type checker
-    hits = zones.sindex.query(shapely.Point(x_m, y_m), predicate="intersects")
-    order = {"province": 0, "district": 1, "commune": 2}
-    found = zones.iloc[np.sort(hits)]
-    found = found.sort_values("level", key=lambda level: level.map(order), kind="stable")
-    return tuple(found["name"])
+    zones = zones.reset_index(drop=True)
+    hits = set(zones.sindex.query(shapely.Point(x_m, y_m), predicate="intersects").tolist())
+    for level in reversed(LEVELS):
+        # Units of other times lie at the place as well, but are not its units.
+        here = [row for row in vintages.newest(zones, level).index if row in hits]
+        if here:
+            return _line_of(zones, here[0])
+    return ()
+
+
+def _line_of(zones: gpd.GeoDataFrame, row: int) -> tuple[str, ...]:
+    """Return the names of a zone and of those that it belongs to, widest first."""
+    parents = vintages.parents(zones)
+    line: list[int] = []
+    while row >= 0 and row not in line:
+        line.insert(0, row)
+        row = int(parents[row])
+    return tuple(zones["name"].iloc[line])
 
 
 def _ground(area: Workspace, x_m: float, y_m: float) -> float | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -15,7 +14,7 @@ from app.components import progress
 from app.i18n import _
 from coverage import run
 from coverage.request import default_technologies
-from coverage.results import ANY_OPERATOR, CoverageResult, finest_level
+from coverage.results import ANY_OPERATOR, CoverageResult
 from data import build
 from data.grid import Raster
 from data.store import Provenance, Workspace
@@ -106,13 +105,17 @@ def technologies(area: Workspace) -> tuple[str, ...]:
     return default_technologies(area)
 
 
-def finest_zones_wgs84(area: Workspace, tolerance_m: float = 30.0) -> gpd.GeoDataFrame:
-    """Return the finest zones for a web map, simplified without gaps between them.
+def zones_wgs84(
+    area: Workspace, rows: Sequence[int], tolerance_m: float = 30.0
+) -> gpd.GeoDataFrame:
+    """Return zones for a web map, simplified without gaps between them.
 
     Parameters
     ----------
     area
         The workspace.
+    rows
+        Rows in layer `zones`, of zones that lie side by side.
     tolerance_m
         How far a border may move. [m]
 
@@ -121,14 +124,12 @@ def finest_zones_wgs84(area: Workspace, tolerance_m: float = 30.0) -> gpd.GeoDat
     GeoDataFrame
         In WGS 84; the index is the row in layer `zones`.
     """
-    zones = layer(area, "zones")
-    level = finest_level(zones)
-    rows = np.flatnonzero((zones["level"] == level).to_numpy())
-    return _finest_wgs84(str(area.folder), area.content_hash("zones"), tolerance_m, tuple(rows))
+    content = area.content_hash("zones")
+    return _zones_wgs84(str(area.folder), content, tolerance_m, tuple(rows))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _finest_wgs84(
+def _zones_wgs84(
     place: str, content: str, tolerance_m: float, rows: tuple[int, ...]
 ) -> gpd.GeoDataFrame:
     del content  # only part of the key

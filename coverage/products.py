@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from coverage import percentages, request, results, service_zones
 from data.errors import InputError
 from data.store import Workspace
-from data.study_area import finest_level
+from data.study_area import finest_level, finest_zones
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ def make(
     grid = result.grid
     zones = workspace.read("zones")
     level = finest_level(zones)
-    own = zones[zones["level"] == level].reset_index(drop=True)
+    own = finest_zones(zones).reset_index(drop=True)
     weights = percentages.zone_weights(own, grid)
     inside = service_zones.study_area_mask(weights)
     people = request.people_per_pixel(workspace, grid)

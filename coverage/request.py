@@ -32,7 +32,7 @@ from data.grid import Grid, Raster
 from data.store import Workspace
 
 #: Changes whenever the figures of the same inputs would change.
-ENGINE_VERSION = "7"
+ENGINE_VERSION = "8"
 
 #: Masts of these states transmit.
 ON_AIR = ("existing",)
@@ -496,7 +496,7 @@ def figure_table(
         frame.insert(0, "measure", measure)
         frame.insert(0, "operator", operator)
         frame.insert(0, "service", name)
-        for column in ("level", "name", "code"):
+        for column in ("valid_from", "level", "name", "code"):
             frame.insert(0, column, zones[column].to_numpy())
         frame.insert(0, "zone", np.arange(len(zones)))
         frames.append(frame)

@@ -26,7 +26,7 @@ from coverage.composite import Composite, first_of, second_strongest, strongest
 from coverage.quality import best_rate
 from data.errors import InputError
 from data.grid import Grid, Raster
-from data.study_area import finest_level
+from data.study_area import finest_zones
 
 #: Name of the union over all operators.
 ANY_OPERATOR = "any"
@@ -44,8 +44,9 @@ class CoverageResult:
         The content of `coverage.json`.
     figures
         One row for each zone, service, operator and measure: the columns of
-        `percentages.Tally.shares` after `zone`, `code`, `name`, `level`,
-        `service`, `operator` and `measure`.
+        `percentages.Tally.shares` after `zone` (its row in the layer `zones`),
+        `code`, `name`, `level`, `valid_from`, `service`, `operator` and `measure`.
+        A code alone may be that of zones of several years.
     """
 
     folder: Path
@@ -326,7 +327,8 @@ def load(folder: Path) -> CoverageResult:
     """
     try:
         summary = json.loads((folder / "coverage.json").read_text(encoding="utf-8"))
-        text = dict.fromkeys(("code", "name", "level", "service", "operator", "measure"), str)
+        names = ("code", "name", "level", "valid_from", "service", "operator", "measure")
+        text = dict.fromkeys(names, str)
         figures = pd.read_csv(
             folder / "figures.csv", dtype=text, keep_default_na=False, na_values=[""]
         )
@@ -367,6 +369,9 @@ def save(result: CoverageResult, out: Path) -> Path:
 def write_zones(folder: Path, zones: gpd.GeoDataFrame, figures: pd.DataFrame) -> None:
     """Write the figures beside the zones: `communes.gpkg` (all levels) and `communes.csv`.
 
+    Of several vintages of the finest level the newest is that of the communes;
+    the layer `zones` of the GeoPackage holds all.
+
     Parameters
     ----------
     folder
@@ -392,7 +397,7 @@ def write_zones(folder: Path, zones: gpd.GeoDataFrame, figures: pd.DataFrame) ->
         )
     wide = pd.concat(columns).pivot(index="zone", columns="column", values="value")
     table = zones.reset_index(drop=True).join(wide)
-    finest = table[table["level"] == finest_level(zones)]
+    finest = finest_zones(table)
     finest.to_file(folder / "communes.gpkg", layer="communes", driver="GPKG")
     table.to_file(folder / "communes.gpkg", layer="zones", driver="GPKG")
     finest.drop(columns="geometry").to_csv(folder / "communes.csv", index=False)

@@ -342,7 +342,13 @@ def _summary(
     plan: Plan, zones: gpd.GeoDataFrame, figures: pd.DataFrame, notes: list[Message]
 ) -> dict[str, Any]:
     entries: list[dict[str, Any]] = [
-        {"code": row.code, "name": row.name, "level": row.level} for row in zones.itertuples()
+        {
+            "code": row.code,
+            "name": row.name,
+            "level": row.level,
+            "valid_from": None if pd.isna(row.valid_from) else row.valid_from,
+        }
+        for row in zones.itertuples()
     ]
     item: Any
     for item in figures.itertuples():

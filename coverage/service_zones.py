@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from coverage import percentages, technology
 from coverage.own_table import read_own_table
+from data import vintages
 from data.errors import InputError
 from data.grid import Grid
 
@@ -71,6 +72,7 @@ ZONE_COLUMNS: dict[str, tuple[str, str]] = {
     "code": ("", "Code of the zone"),
     "name": ("", "Name of the zone"),
     "level": ("", "Administrative level"),
+    "valid_from": ("", "First day on which the zone exists, empty if not known"),
     "area_km2": ("km2", "Area concerned"),
     "area_percent": ("%", "Share of the zone's area on the grid"),
     "people": ("", "Inhabitants concerned"),
@@ -622,7 +624,7 @@ def switch_off(
         )
     if not going:
         raise InputError("No technology to switch off was given")
-    own = zones[zones["level"] == level].reset_index(drop=True)
+    own = vintages.newest(zones, level).reset_index(drop=True)
     if own.empty:
         raise InputError(
             "There is no zone of level {value} (expected one of {expected})",
@@ -680,7 +682,7 @@ def by_zone(
     ones = np.ones(grid.width * grid.height)
     people = _people(grid.shape, population).ravel()
     where = mask.ravel()
-    frame = zones[["code", "name", "level"]].reset_index(drop=True)
+    frame = zones.reindex(columns=["code", "name", "level", "valid_from"]).reset_index(drop=True)
     frame = pd.DataFrame(frame)
     for column, weight, scale in (("area", ones, pixel_km2), ("people", people, 1.0)):
         part, whole = fraction @ (weight * where), fraction @ weight

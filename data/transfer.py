@@ -529,8 +529,7 @@ def _aligned(values: pd.Series, walk: Crosswalk) -> NDArray[np.float64]:
             code=strange[0],
             expected=", ".join(map(str, walk.sources.index[:10])),
         )
-    found: NDArray[np.float64] = values.astype(float).reindex(walk.sources.index).to_numpy()
-    return found
+    return np.asarray(values.astype(float).reindex(walk.sources.index), dtype=np.float64)
 
 
 def _weights(denominator: pd.Series | None, walk: Crosswalk) -> NDArray[np.float64]:

@@ -538,17 +538,19 @@ def successors(
             if not chosen:
                 strange.setdefault(where, []).append(str(row["code"]))
     rows: list[tuple[str, str | None, Basis]] = []
-    for position, code in enumerate(former["code"]):
+    for position, code in enumerate(former["code"].astype(str).tolist()):
         there = list(dict.fromkeys(found.get(position, [])))
         basis: Basis = "split" if len(there) > 1 else "named"
-        others: list[str] = []
+        possible: list[str] = []
         if not there:
             there = list(dict.fromkeys(strange.get(str(district[position]), [])))
             basis = "ambiguous" if len(there) > 1 else "elimination"
-            others = [heir for heir in local.get(str(district[position]), []) if heir not in there]
+            possible = [
+                heir for heir in local.get(str(district[position]), []) if heir not in there
+            ]
         if there:
             rows += [(code, heir, basis) for heir in there]
-            rows += [(code, heir, "possible") for heir in dict.fromkeys(others)]
+            rows += [(code, heir, "possible") for heir in sorted(set(possible))]
         else:
             rows.append((code, None, "unknown"))
     return pd.DataFrame(rows, columns=["former", "successor", "basis"])

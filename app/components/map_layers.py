@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from app import formats, labels, overlays, study
 from app import legend as legends
-from app.components import figures, web_map
+from app.components import figures, vintage, web_map
 from app.components.kept import keep
 from app.i18n import _, language, mark
 from coverage import technology
 from coverage.results import ANY_OPERATOR, CoverageResult
 from data.grid import Grid
 from data.store import Workspace
+from data.study_area import finest_level
 
 #: Longest side of the relief, in pixels: a background needs no more.
 RELIEF_PIXELS = 900
@@ -58,6 +59,8 @@ class View:
         Of the overlay, 0 to 1.
     background
         Key of `BACKGROUNDS`.
+    zones
+        Rows of the units in layer `zones`.
     """
 
     service: str
@@ -66,6 +69,7 @@ class View:
     measure: str
     opacity: float
     background: str
+    zones: tuple[int, ...]
 
 
 def choose(area: Workspace, result: CoverageResult) -> View:
@@ -129,7 +133,9 @@ def choose(area: Workspace, result: CoverageResult) -> View:
     opacity = third.slider(_("Opacity, %"), 10, 100, step=10, key="keep.opacity")
     if measure not in measures:
         measure = measures[0]
-    return View(service, operator, subject, measure, opacity / 100.0, background)
+    zones = study.layer(area, "zones")
+    rows = vintage.choose(zones, finest_level(zones), second)
+    return View(service, operator, subject, measure, opacity / 100.0, background, tuple(rows))
 
 
 def legend(view: View) -> tuple[list[legends.Entry], str]:
@@ -290,7 +296,7 @@ def _covered_overlay(
 
 
 def _zones(area: Workspace, result: CoverageResult, view: View) -> list[web_map.Zone]:
-    shapes = study.finest_zones_wgs84(area)
+    shapes = study.zones_wgs84(area, view.zones)
     table = result.figures
     chosen = table[(table["service"] == view.service) & (table["operator"] == view.operator)]
     share = {

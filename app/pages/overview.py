@@ -14,6 +14,7 @@ from app.components import (
     provenance,
     reported,
     settings,
+    vintage,
 )
 from app.components.kept import keep
 from app.i18n import _
@@ -21,11 +22,13 @@ from coverage.results import ANY_OPERATOR, CoverageResult
 from data.store import Workspace
 
 
-def _widest_zone(result: CoverageResult) -> pd.DataFrame:
+def _widest_zone(area: Workspace, result: CoverageResult) -> pd.DataFrame:
     """Return the figures of the whole area, or of one of several widest zones."""
     table = result.figures
     widest = next(name for name in labels.LEVELS if name in set(table["level"]))
-    zones = table[table["level"] == widest].drop_duplicates("zone").set_index("zone")["name"]
+    rows = vintage.choose(study.layer(area, "zones"), widest, name="whole")
+    table = table[table["zone"].isin(rows)]
+    zones = table.drop_duplicates("zone").set_index("zone")["name"]
     zone = zones.index[0]
     if len(zones) > 1:
         zone = st.selectbox(
@@ -37,7 +40,7 @@ def _widest_zone(result: CoverageResult) -> pd.DataFrame:
     return table[table["zone"] == zone]
 
 
-def _zone_tables(result: CoverageResult, operator: str) -> None:
+def _zone_tables(area: Workspace, result: CoverageResult, operator: str) -> None:
     table = result.figures
     levels = [name for name in labels.LEVELS if name in set(table["level"])]
     st.subheader(_("By administrative unit"))
@@ -48,7 +51,8 @@ def _zone_tables(result: CoverageResult, operator: str) -> None:
         format_func=labels.level,
         key=keep("level", levels[-1], levels),
     )
-    of_level = table[table["level"] == level]
+    rows = vintage.choose(study.layer(area, "zones"), level, first)
+    of_level = table[table["zone"].isin(rows)]
     measures = figures.measures_of(table)
     measure = second.selectbox(
         _("Share of"),
@@ -122,11 +126,11 @@ def _page(area: Workspace) -> None:
         key=keep("operator", ANY_OPERATOR, operators),
         width=300,
     )
-    whole = _widest_zone(result)
+    whole = _widest_zone(area, result)
     figures.show_services(whole, operator)
     st.subheader(_("Reported beside computed"))
     reported.show(area, whole)
-    _zone_tables(result, operator)
+    _zone_tables(area, result, operator)
     provenance.show(result.summary)
 
 
