@@ -600,6 +600,33 @@ FIBRE_NODES = Layer(
     "node_id",
 )
 
+SPEED_TESTS = Layer(
+    "speed_tests",
+    "Speed tests of a quarter in a tile, averaged",
+    pa.DataFrameSchema(
+        {
+            "tile_id": text("Identifier of tile, network and quarter", required=True, unique=True),
+            "network": choice("Kind of network", ("fixed", "mobile"), required=True),
+            "quarter": text("Quarter of the tests, e.g. 2024Q4", required=True),
+            "avg_d_mbps": number(
+                "Average download speed", "Mbit/s", minimum=0, maximum=1e6, required=True
+            ),
+            "avg_u_mbps": number(
+                "Average upload speed", "Mbit/s", minimum=0, maximum=1e6, required=True
+            ),
+            "avg_lat_ms": number("Average delay", "ms", minimum=0, maximum=1e6, nullable=True),
+            "tests": number(
+                "Number of tests", "", minimum=1, maximum=1e9, required=True, whole=True
+            ),
+            "devices": number(
+                "Devices that tested", "", minimum=0, maximum=1e9, nullable=True, whole=True
+            ),
+        }
+    ),
+    "Polygon",
+    "tile_id",
+)
+
 LAYERS: dict[str, Layer] = {
     layer.name: layer
     for layer in (
@@ -614,6 +641,7 @@ LAYERS: dict[str, Layer] = {
         RAILWAYS,
         OFFICES,
         NEIGHBOURS,
+        SPEED_TESTS,
     )
 }
 
