@@ -50,12 +50,15 @@ class Job:
         What to tell the user where it failed.
     started_at
         When it left the queue, by `time.monotonic`. [s]
+    result
+        What the computation returned, once it is done.
     """
 
     state: State = State.WAITING
     fraction: float = 0.0
     error: Message | None = None
     started_at: float | None = None
+    result: object = None
     _watchers: set[str] = field(default_factory=set)
     _cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -76,7 +79,7 @@ class Job:
         self.started_at = time.monotonic()
         self.state = State.RUNNING
         try:
-            work(self._on_progress)
+            self.result = work(self._on_progress)
         except CancelledError:
             self.state = State.CANCELLED
         except PhuSongError as error:

@@ -42,7 +42,7 @@ def show(key: Hashable, label: str, *, start: jobs.Work, button: str | None = No
     """
     job = jobs.JOBS.get(key)
     if job is not None and job.active:
-        st.fragment(readable(_watch), run_every=INTERVAL_S)(key, label, time.monotonic())
+        watch(key, label)
         return
     if job is not None and job.state is jobs.State.FAILED and job.error is not None:
         st.error(translate(job.error), icon=":material/error:")
@@ -51,6 +51,19 @@ def show(key: Hashable, label: str, *, start: jobs.Work, button: str | None = No
     if st.button(button or _("Try again"), type="primary", key=f"start-{label}"):
         jobs.JOBS.start(key, start, watcher=session())
         st.rerun()
+
+
+def watch(key: Hashable, label: str) -> None:
+    """Show a bar and a button to cancel; the page is run again when the job has ended.
+
+    Parameters
+    ----------
+    key
+        Key of an active job.
+    label
+        What is being done.
+    """
+    st.fragment(readable(_watch), run_every=INTERVAL_S)(key, label, time.monotonic())
 
 
 def _watch(key: Hashable, label: str, shown_since: float) -> None:

@@ -113,3 +113,13 @@ def test_an_ended_job_can_be_forgotten() -> None:
     jobs.forget("k")
     assert jobs.get("k") is None
     jobs.cancel("k")  # nothing to cancel, no error
+
+
+def test_a_job_keeps_what_its_work_returned() -> None:
+    board = jobs.Jobs()
+    job = board.start("sum", lambda _progress: 42)
+    end = time.monotonic() + 5
+    while job.active and time.monotonic() < end:
+        time.sleep(0.01)
+    assert job.state is jobs.State.DONE
+    assert job.result == 42
