@@ -2,77 +2,78 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Literal
 
+import filelock
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyproj
-import rasterio
-import rasterio.warp
-import shapely
-from exactextract import exact_extract
-from numpy.typing import NDArray
-from rasterio.enums import Resampling
-from shapely.geometry.base import BaseGeometry
 
-from data import clutter_classes as cover
-from data import demo, rasters
+from data import demo, quality
 from data.area import Provenance, StudyAreaInfo
+from data.assemble import (
+    RESOLUTION_M,
+    Contents,
+    Options,
+    assemble,
+    merged,
+    zone_of_outline,
+    zones_in,
+)
 from data.demo.areas import COMMUNES_TABLE, HANAM_MASTS
-from data.demo.network import make_cells, make_masts
-from data.errors import InputError
-from data.grid import Grid, Raster
-from data.sources import hanam_files
-from data.sources.ingredients import Ingredients, sha256_of
+from data.errors import CancelledError, InputError, Message, PhuSongError, message
+from data.plan import AreaName, BuildPlan, Supply, make_plan, wants_margin, wide
+from data.quality_report import QualityReport
+from data.sources import download, hanam_files, own_files
+from data.sources.ingredients import sha256_of
+from data.sources.source import Place, Reading
 from data.store import Workspace
-from data.study_area import area_outline, finest_level, metric_crs
+from data.study_area import area_outline, lonlat_bounds, metric_crs
 
-#: Default pixel size of results. [m]
-RESOLUTION_M = 100.0
-
-#: Pixel size of terrain made from 3 arc-second heights (about 90 m). [m]
-TERRAIN_RESOLUTION_M = 90.0
-
-#: How far terrain and land cover of a real area reach beyond it, where the source does. [m]
-MARGIN_M = 12_000.0
-
-#: Heights below this are voids, noise or pits in SRTM on a delta. [m]
-LOWEST_GROUND_M = -5.0
-
-#: Density from which a square kilometre counts as settled, as town, as dense town. [1/km2]
-SETTLED_DENSITY_KM2 = (1_200.0, 4_000.0, 8_000.0)
-
-#: Height from which land counts as wooded hill, and as scrub below it. [m]
-WOODED_M = 50.0
-SCRUB_M = 20.0
+__all__ = ["AREAS", "BuildReport", "build", "build_from", "plan_hanam"]
 
 Progress = Callable[[float], None]
 
+#: Which layers of an older workspace of the same area are kept.
+Keep = Literal["masts", "all", "none"]
+
+#: What a user wants to keep when an area is built again: what was imported by hand.
+_HAND_MADE = ("masts", "cells")
+
 
 @dataclass(frozen=True, eq=False)
-class Contents:
-    """A study area, complete and ready to be written.
+class BuildReport:
+    """What a build did.
 
     Parameters
     ----------
-    area
-        Its name and frame.
-    layers
-        Layers in its CRS.
-    rasters
-        Rasters, as values or as files in any CRS.
-    provenance
-        Where each layer and raster came from.
+    workspace
+        The workspace.
+    skipped
+        What could not be had and was left out, with the reason.
+    instead
+        What was done about it and about what nobody gave.
+    kept
+        Layers and rasters of the older workspace that were kept.
+    notes
+        What the sources say of their data.
+    quality
+        The data-quality report.
     """
 
-    area: StudyAreaInfo
-    layers: dict[str, pd.DataFrame]
-    rasters: dict[str, Raster | Path]
-    provenance: dict[str, Provenance]
+    workspace: Workspace
+    skipped: tuple[Message, ...]
+    instead: tuple[Message, ...]
+    kept: tuple[str, ...]
+    notes: tuple[str, ...]
+    quality: QualityReport
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,15 @@ class Area:
         Title in both languages.
     prepare
         Makes its contents.
+    search
+        What to search for where no files are given; empty if it is generated.
     """
 
     name: str
     title_vi: str
     title_en: str
     prepare: Callable[[Area, Request], Contents]
+    search: str = field(default="")
 
 
 def _silent(_: float) -> None:
@@ -135,9 +139,10 @@ def build(
     seed: int = demo.DEFAULT_SEED,
     population_total: float | None = None,
     crs: str | None = None,
+    keep: Keep = "masts",
     on_progress: Progress = _silent,
 ) -> Workspace:
-    """Build a study area into a workspace.
+    """Build a study area that is known by its name into a workspace.
 
     Nothing is written until all of it is ready; then it takes the place of an
     older workspace in one step, so a fault, a cancel or a power cut leaves the
@@ -158,6 +163,8 @@ def build(
         e.g. a census figure; None keeps the source's figures.
     crs
         Metric CRS of the workspace; None for the local UTM zone.
+    keep
+        See `build_from`.
     on_progress
         Called with the share done, from the caller's thread.
 
@@ -178,6 +185,164 @@ def build(
             area=area,
             known=", ".join(sorted(AREAS)),
         )
+    _check_total(population_total)
+    folder = Path(folder)
+    _check_target(folder)
+    definition = AREAS[area]
+    with _scratch_folder() as scratch:
+        request = Request(
+            None if source_folder is None else Path(source_folder),
+            seed,
+            population_total,
+            crs,
+            scratch,
+            lambda share: on_progress(0.85 * share),
+        )
+        contents = definition.prepare(definition, request)
+        workspace, _, _ = _write(
+            folder, contents, keep, lambda share: on_progress(0.85 + 0.15 * share)
+        )
+    return workspace
+
+
+def build_from(
+    plan: BuildPlan,
+    folder: Path | str,
+    *,
+    seed: int = demo.DEFAULT_SEED,
+    population_total: float | None = None,
+    crs: str | None = None,
+    generate_masts: bool = True,
+    sea_terrain: bool = False,
+    skip_unavailable: bool = False,
+    keep: Keep = "masts",
+    on_progress: Progress = _silent,
+) -> BuildReport:
+    """Build a study area by a plan.
+
+    What is fetched stays in the cache, so a build that was cut off, by whatever,
+    carries only the rest when it is run again. The workspace is written in one
+    step at the end.
+
+    Parameters
+    ----------
+    plan
+        From `data.plan.make_plan`.
+    folder
+        Of the workspace; must not exist, be empty or hold a workspace.
+    seed, population_total, crs
+        See `build`.
+    generate_masts
+        Whether masts and cells are generated, and marked illustrative, where
+        nobody gives any.
+    sea_terrain
+        Whether terrain without a height is sea, at 0 m.
+    skip_unavailable
+        Whether to go on without a source that cannot be had; otherwise it stops
+        the build.
+    keep
+        Of an older workspace of the same area in the folder: ``"masts"`` keeps
+        masts and cells that were observed rather than generated, if the build has
+        none; ``"all"`` keeps every layer and raster that was not generated and
+        that the build does not make; ``"none"`` keeps nothing.
+    on_progress
+        Called with the share done, from the caller's thread.
+
+    Returns
+    -------
+    BuildReport
+        With the workspace.
+
+    Raises
+    ------
+    InputError
+        If a source cannot be had, a file is not usable, the disk is full or the
+        folder holds something else.
+    """
+    _check_total(population_total)
+    folder = Path(folder)
+    _check_target(folder)
+    plan.check_space()
+    skipped: list[Message] = []
+    with _scratch_folder() as scratch:
+        reading = _gathered(
+            plan, scratch, skipped, skip_unavailable, lambda share: on_progress(0.6 * share)
+        )
+        zones = reading.layers["zones"]
+        area = StudyAreaInfo(
+            name=plan.area.name,
+            title_vi=plan.area.title_vi,
+            title_en=plan.area.title_en,
+            crs=crs or metric_crs(zones.frame),
+            illustrative=False,
+            resolution_m=RESOLUTION_M,
+        )
+        contents = assemble(
+            reading,
+            area,
+            Options(
+                scratch,
+                seed,
+                population_total=population_total,
+                generate_masts=generate_masts,
+                n_masts=plan.n_masts,
+                sea_terrain=sea_terrain,
+                clutter_notes=_clutter_notes(reading),
+                on_progress=lambda share: on_progress(0.6 + 0.25 * share),
+            ),
+        )
+        contents.facts["skipped"] = [str(said) for said in skipped]
+        contents.facts["instead"] = [str(said) for said in plan.instead]
+        contents.facts["notes"] = list(reading.notes)
+        workspace, kept, report = _write(
+            folder, contents, keep, lambda share: on_progress(0.85 + 0.15 * share)
+        )
+    return BuildReport(workspace, tuple(skipped), plan.instead, kept, reading.notes, report)
+
+
+def plan_hanam(
+    source_folder: Path,
+    *,
+    sources: dict[str, str] | None = None,
+    files: dict[str, Path] | None = None,
+    generate_masts: bool = True,
+    on_progress: Progress = _silent,
+) -> BuildPlan:
+    """Plan to build the real Hà Nam from a folder, with other sources for single parts.
+
+    Parameters
+    ----------
+    source_folder
+        See `data.sources.hanam_files`.
+    sources, files
+        See `data.plan.make_plan`.
+    generate_masts
+        Whether masts are generated where none are given.
+    on_progress
+        Called with the share done.
+
+    Returns
+    -------
+    BuildPlan
+        The plan.
+    """
+    reading = hanam_files.read_folder(source_folder)
+    definition = AREAS["hanam"]
+    zones = reading.layers["zones"].frame
+    outline = area_outline(zones.to_crs("EPSG:4326"))
+    return make_plan(
+        Place(definition.search, lonlat_bounds(zones), "VNM", outline),
+        area=AreaName(definition.name, definition.title_vi, definition.title_en),
+        sources=sources,
+        own_files=files,
+        base=reading,
+        n_masts=HANAM_MASTS,
+        generate_masts=generate_masts,
+        on_progress=on_progress,
+    )
+
+
+def _check_total(population_total: float | None) -> None:
     if population_total is not None and not (
         np.isfinite(population_total) and population_total > 0
     ):
@@ -185,29 +350,6 @@ def build(
             "The population total is {value}, but it must be greater than 0",
             value=population_total,
         )
-    folder = Path(folder)
-    _check_target(folder)
-    definition = AREAS[area]
-    with tempfile.TemporaryDirectory(prefix="phusong-") as scratch:
-        request = Request(
-            None if source_folder is None else Path(source_folder),
-            seed,
-            population_total,
-            crs,
-            Path(scratch),
-            lambda share: on_progress(0.85 * share),
-        )
-        contents = definition.prepare(definition, request)
-        on_progress(0.85)
-        workspace = Workspace.replace(
-            folder,
-            contents.area,
-            contents.layers,
-            contents.provenance,
-            rasters=contents.rasters,
-        )
-    on_progress(1.0)
-    return workspace
 
 
 def _check_target(folder: Path) -> None:
@@ -221,6 +363,215 @@ def _check_target(folder: Path) -> None:
             "in it is lost",
             folder=folder,
         )
+
+
+@contextmanager
+def _scratch_folder() -> Iterator[Path]:
+    """Make a folder in the cache, and remove those of builds that were killed."""
+    home = download.cache_folder() / ".build"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        home = Path(tempfile.gettempdir()) / "phusong-build"
+        home.mkdir(parents=True, exist_ok=True)
+    for old in home.glob("*.lock"):
+        with suppress(filelock.Timeout, OSError), filelock.FileLock(old, timeout=0):
+            shutil.rmtree(old.with_suffix(""), ignore_errors=True)
+            old.unlink()
+    folder = home / f"{os.getpid()}-{os.urandom(4).hex()}"
+    lock = filelock.FileLock(folder.with_suffix(".lock"))
+    with lock:
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.with_suffix(".lock").unlink()
+
+
+# Gather
+
+
+def _gathered(
+    plan: BuildPlan,
+    scratch: Path,
+    skipped: list[Message],
+    skip_unavailable: bool,
+    on_progress: Progress,
+) -> Reading:
+    """Fetch and read everything; all is fetched before anything is read."""
+    fetched: dict[int, Any] = {}
+    total = max(1, len(plan.supplies))
+    for number, supply in enumerate(plan.supplies):
+
+        def step(share: float, number: int = number) -> None:
+            on_progress(0.85 * (number + share) / total)
+
+        with _may_fail(supply, skipped, skip_unavailable):
+            if supply.fault is not None:
+                raise InputError("{fault}", fault=supply.fault)
+            if supply.path is None:
+                source = plan.known[supply.source]
+                place = _place_for(plan, supply)
+                fetched[number] = source.fetch(supply.items, place, on_progress=step)
+        step(1.0)
+    readings: list[tuple[Reading, tuple[str, ...]]] = []
+    if plan.base is not None:
+        readings.append((plan.base, (*plan.base.layers, *plan.base.rasters)))
+    for number, supply in enumerate(plan.supplies):
+        with _may_fail(supply, skipped, skip_unavailable):
+            reading = _read(plan, supply, fetched.get(number), scratch / f"source-{number}")
+            if reading is not None:
+                readings.append((reading, supply.parts))
+        on_progress(0.85 + 0.15 * (number + 1) / total)
+    reading = merged(readings)
+    return _with_zones(reading, plan)
+
+
+def _place_for(plan: BuildPlan, supply: Supply) -> Place:
+    return wide(plan.place) if wants_margin(supply.parts) else plan.place
+
+
+def _read(plan: BuildPlan, supply: Supply, fetched: Any, folder: Path) -> Reading | None:
+    folder.mkdir()
+    place = _place_for(plan, supply)
+    if supply.path is not None:
+        return own_files.read(supply.parts[0], supply.path, place, folder)
+    if fetched is None:
+        return None
+    return plan.known[supply.source].read(fetched, place, folder)
+
+
+@contextmanager
+def _may_fail(supply: Supply, skipped: list[Message], skip_unavailable: bool) -> Iterator[None]:
+    """Go on without a source that cannot be had, or say how to."""
+    try:
+        yield
+    except InputError as error:
+        # A fault of the user's own file is the user's to mend.
+        if supply.path is not None:
+            raise
+        values = {"parts": ", ".join(supply.parts), "fault": error.message}
+        if not skip_unavailable:
+            raise InputError(
+                "{parts}: {fault}. What was fetched is kept; run the same again later, choose "
+                "another source, or leave it out with --skip-unavailable",
+                **values,
+            ) from error
+        skipped.append(message("{parts}: left out, as {fault}", **values))
+
+
+def _with_zones(reading: Reading, plan: BuildPlan) -> Reading:
+    """Keep the zones of the place; without zones the place is one."""
+    layers = dict(reading.layers)
+    own = any(supply.path is not None and "zones" in supply.parts for supply in plan.supplies)
+    outline = plan.place.outline
+    if "zones" not in layers:
+        if outline is None:
+            raise InputError(
+                "There are neither zones nor an outline of {place}; give a source of zones or a "
+                "file with them",
+                place=plan.place.name,
+            )
+        layers["zones"] = zone_of_outline(outline, plan.area.title_vi)
+    elif plan.base is None and outline is not None and not own:
+        layers["zones"] = zones_in(layers["zones"], outline)
+    return Reading(layers, reading.rasters, reading.notes)
+
+
+def _clutter_notes(reading: Reading) -> tuple[str, ...]:
+    return tuple(note for note in reading.notes if note == hanam_files.LAND_COVER_NOTE)
+
+
+# Write
+
+
+def _write(
+    folder: Path, contents: Contents, keep: Keep, on_progress: Progress
+) -> tuple[Workspace, tuple[str, ...], QualityReport]:
+    """Write the workspace in one step, then its data-quality report."""
+    layers, images = dict(contents.layers), dict(contents.rasters)
+    provenance = dict(contents.provenance)
+    kept: list[str] = []
+    stay: list[str] = []
+    old = _older(folder, contents.area)
+    if old is not None:
+        for name in _to_keep(old, contents, keep):
+            kept.append(name)
+            layers.pop(name, None)
+            images.pop(name, None)
+            origin = old.provenance()[name]
+            if old.area.crs == contents.area.crs:
+                provenance.pop(name, None)
+                stay.append(name)
+            elif name in old.rasters():
+                images[name], provenance[name] = old.raster_path(name), origin
+            else:
+                frame: pd.DataFrame = old.read(name)
+                if isinstance(frame, gpd.GeoDataFrame):
+                    frame = frame.to_crs(contents.area.crs)
+                layers[name], provenance[name] = frame, origin
+    on_progress(0.0)
+    workspace = Workspace.replace(
+        folder, contents.area, layers, provenance, rasters=images, keep=stay
+    )
+
+    def told(share: float) -> None:
+        # What is written is written: it is too late to cancel.
+        with suppress(CancelledError):
+            on_progress(0.6 + 0.4 * share)
+
+    told(0.0)
+    report = quality.assess(workspace, build=contents.facts | {"kept": kept}, on_progress=told)
+    quality.save(workspace, report)
+    told(1.0)
+    return workspace, tuple(kept), report
+
+
+def _older(folder: Path, area: StudyAreaInfo) -> Workspace | None:
+    """Return the workspace of the same area that lies in a folder, if it is sound."""
+    if not Workspace.exists(folder):
+        return None
+    with suppress(PhuSongError):
+        old = Workspace.open(folder)
+        if old.area.name == area.name:
+            return old
+    return None
+
+
+def _to_keep(old: Workspace, contents: Contents, keep: Keep) -> list[str]:
+    """Return what of an older workspace goes before, or beside, what was made."""
+    if keep == "none":
+        return []
+    origins = old.provenance()
+
+    def made(name: str) -> bool:
+        """Whether the new content was observed, not generated or derived."""
+        if name not in contents.provenance:
+            return False
+        if name == "clutter" and contents.facts.get("clutter_derived"):
+            return False
+        return not contents.provenance[name].illustrative
+
+    def observed(name: str) -> bool:
+        origin = origins.get(name)
+        if origin is None or origin.illustrative:
+            return False
+        return not origin.source.startswith("Derived by")
+
+    names = []
+    # Cells stand on masts: both are kept, or none.
+    if observed("masts") and not made("masts"):
+        names += [name for name in _HAND_MADE if name in origins]
+    if keep == "all":
+        names += [
+            name for name in origins if name not in _HAND_MADE and observed(name) and not made(name)
+        ]
+    return names
+
+
+# The areas known by name
 
 
 def _prepare_demo(area: Area, request: Request) -> Contents:
@@ -329,276 +680,29 @@ def _prepare_hanam(area: Area, request: Request) -> Contents:
             area=area.name,
             files=", ".join(hanam_files.REQUIRED_FILES),
         )
-    ingredients = hanam_files.read_folder(request.source_folder)
+    reading = hanam_files.read_folder(request.source_folder)
     request.on_progress(0.1)
-    return assemble(
-        ingredients,
+    contents = assemble(
+        reading,
         StudyAreaInfo(
             name=area.name,
             title_vi=area.title_vi,
             title_en=area.title_en,
-            crs=request.crs or metric_crs(ingredients.zones.frame),
+            crs=request.crs or metric_crs(reading.layers["zones"].frame),
             illustrative=False,
             resolution_m=RESOLUTION_M,
         ),
-        request,
-        n_masts=HANAM_MASTS,
+        Options(
+            request.scratch,
+            request.seed,
+            population_total=request.population_total,
+            n_masts=HANAM_MASTS,
+            clutter_notes=_clutter_notes(reading),
+            on_progress=lambda share: request.on_progress(0.1 + 0.9 * share),
+        ),
     )
-
-
-def assemble(
-    ingredients: Ingredients, area: StudyAreaInfo, request: Request, *, n_masts: int
-) -> Contents:
-    """Bring what a source gave into the form of a study area.
-
-    Boundaries and roads are reprojected, terrain is warped, people are counted
-    by zone, land cover is derived and, until real ones are imported,
-    masts and cells are generated and marked illustrative.
-
-    Parameters
-    ----------
-    ingredients
-        What was read.
-    area
-        Name and frame.
-    request
-        What the user asked for.
-    n_masts
-        Number of masts to generate.
-
-    Returns
-    -------
-    Contents
-        Ready to be written.
-    """
-    rng = [np.random.default_rng(k) for k in np.random.SeedSequence(request.seed).spawn(2)]
-    zones = ingredients.zones.frame.to_crs(area.crs)
-    outline = area_outline(zones)
-    provenance = {"zones": ingredients.zones.provenance}
-    terrain, method = _warped_terrain(ingredients.terrain.path, outline, area.crs)
-    provenance["terrain"] = replace(ingredients.terrain.provenance, method=method)
-    request.on_progress(0.3)
-
-    population_file, method = _population(
-        ingredients.population.path, zones, request.population_total, request.scratch
-    )
-    provenance["population"] = replace(ingredients.population.provenance, method=method)
-    zones = zones.assign(
-        population=np.round(people_by_zone(population_file, zones), 1),
-        households=np.nan,
-        area_km2=np.round(zones.geometry.area.to_numpy() / 1e6, 6),
-    )
-    provenance["zones"] = replace(
-        provenance["zones"],
-        method=f"{provenance['zones'].method}. Area computed in {area.crs}; population: sum of "
-        "the population raster over the zone",
-    )
-    request.on_progress(0.5)
-
-    frame = Grid.covering(terrain.grid.bounds, RESOLUTION_M, area.crs)
-    people = rasters.read(population_file, frame, "sum")
-    clutter, method = _clutter(terrain, population_file, frame)
-    used = [ingredients.terrain.provenance, ingredients.population.provenance]
-    provenance["clutter"] = Provenance(
-        source="Derived by Phủ Sóng from: " + "; ".join(item.source for item in used),
-        licence="; ".join(item.licence for item in used),
-        vintage="; ".join(item.vintage for item in used),
-        url_or_file=", ".join(item.url_or_file for item in used),
-        sha256=" ".join(item.sha256 for item in used),
-        method=". ".join([method, *ingredients.notes]),
-    )
-    request.on_progress(0.7)
-
-    layers: dict[str, pd.DataFrame] = {"zones": zones}
-    if ingredients.roads is not None:
-        layers["roads"] = _roads_within(ingredients.roads.frame, area.crs, frame)
-        provenance["roads"] = ingredients.roads.provenance
-    masts = make_masts(
-        outline,
-        terrain,
-        people,
-        clutter,
-        count=n_masts,
-        crs=area.crs,
-        rng=rng[0],
-        prefix="MH",
-        zones=zones[zones["level"] == finest_level(zones)].reset_index(drop=True),
-    )
-    layers["masts"] = masts
-    layers["cells"] = make_cells(masts, clutter, rng=rng[1])
-    invented = Provenance(
-        source="Phủ Sóng generator",
-        licence="Apache-2.0",
-        vintage="not observed",
-        method=f"Generated with seed {request.seed} where people live, in place of real masts and "
-        "cells until these are imported; the owners A, B and C stand for no real company",
-        illustrative=True,
-    )
-    provenance["masts"] = provenance["cells"] = invented
-    request.on_progress(1.0)
-    return Contents(
-        area,
-        layers,
-        {"terrain": terrain, "clutter": clutter, "population": population_file},
-        provenance,
-    )
-
-
-def _source_bounds(path: Path, crs: str) -> tuple[float, float, float, float]:
-    with rasters.opened(path) as dataset:
-        bounds = rasterio.warp.transform_bounds(dataset.crs, crs, *dataset.bounds)
-    left, bottom, right, top = (float(value) for value in bounds)
-    return left, bottom, right, top
-
-
-def _warped_terrain(path: Path, outline: BaseGeometry, crs: str) -> tuple[Raster, str]:
-    """Return the terrain around an area in its CRS, and what was done to it."""
-    left, bottom, right, top = _source_bounds(path, crs)
-    x_min, y_min, x_max, y_max = outline.bounds
-    if left >= x_max or right <= x_min or bottom >= y_max or top <= y_min:
-        raise InputError(
-            "{file}: the terrain lies beside the area and covers none of it", file=path.name
-        )
-    frame = (
-        max(left, x_min - MARGIN_M),
-        max(bottom, y_min - MARGIN_M),
-        min(right, x_max + MARGIN_M),
-        min(top, y_max + MARGIN_M),
-    )
-    grid = Grid.covering(frame, TERRAIN_RESOLUTION_M, crs)
-    values = rasters.read(path, grid, "bilinear").values
-    low = values < LOWEST_GROUND_M
-    method = (
-        f"Warped to {crs}, {TERRAIN_RESOLUTION_M:g} m, bilinear, with a margin of up to "
-        f"{MARGIN_M / 1000:g} km"
-    )
-    if low.any():
-        method += (
-            f"; {int(low.sum())} pixels below {LOWEST_GROUND_M:g} m (lowest "
-            f"{float(values[low].min()):.0f} m: pits, voids or noise) were raised to "
-            f"{LOWEST_GROUND_M:g} m"
-        )
-        values = np.where(low, np.float32(LOWEST_GROUND_M), values)
-    if np.isnan(values).all():
-        raise InputError("{file}: the terrain holds no height in the area", file=path.name)
-    return Raster(grid, values.astype(np.float32)), method
-
-
-def people_by_zone(path: Path, zones: gpd.GeoDataFrame) -> NDArray[np.float64]:
-    """Return the people in each zone; a pixel on a border counts by the share of its area.
-
-    Parameters
-    ----------
-    path
-        Raster of people per pixel, in any CRS.
-    zones
-        Zones in any CRS.
-
-    Returns
-    -------
-    NDArray
-        People, in the order of `zones`.
-    """
-    with rasters.opened(path) as dataset:
-        # Borders are straight in the CRS of the zones: more corners keep them so in the other.
-        dense = zones.geometry.segmentize(500.0) if zones.crs.is_projected else zones.geometry
-        there = gpd.GeoDataFrame(geometry=dense, crs=zones.crs).to_crs(dataset.crs)
-        sums = exact_extract(dataset, there, "sum", output="pandas")["sum"]
-    return np.nan_to_num(sums.to_numpy(dtype=float))
-
-
-def _population(
-    path: Path, zones: gpd.GeoDataFrame, total: float | None, scratch: Path
-) -> tuple[Path, str]:
-    """Return the raster of people, rescaled if asked for, and what was done to it."""
-    level = finest_level(zones)
-    found = float(people_by_zone(path, zones[zones["level"] == level]).sum())
-    kept = "Kept as people per pixel on its own grid"
-    if found <= 0.0:
-        raise InputError("{file}: nobody lives in the area by this raster", file=path.name)
-    if total is None:
-        return path, f"{kept}; {found:,.0f} people in the area. Not rescaled to any census"
-    factor = total / found
-    scaled = scratch / "population.tif"
-    with rasters.opened(path) as dataset:
-        profile = dataset.profile
-        values = dataset.read(1, masked=True).astype("float64") * factor
-        nodata = -1.0
-        profile.update(driver="GTiff", dtype="float64", nodata=nodata, count=1)
-        for option in ("blockxsize", "blockysize", "tiled", "interleave"):
-            profile.pop(option, None)
-        with rasterio.open(scaled, "w", **profile) as out:
-            out.write(values.filled(nodata), 1)
-    return scaled, (
-        f"{kept}; {found:,.0f} people in the area, all multiplied by {factor:.6g} to meet the "
-        f"total of {total:,.0f} asked for"
-    )
-
-
-def _clutter(terrain: Raster, population_file: Path, grid: Grid) -> tuple[Raster, str]:
-    """Return land cover classes derived from terrain and population, and the rule.
-
-    Neither resolves a village, so the rule is kept plain: it tells settled land,
-    open land and wooded hills apart and nothing finer.
-    """
-    heights = _resampled(terrain, grid)
-    with rasters.opened(population_file) as dataset:
-        pixel_km2 = _pixel_area_km2(dataset)
-    density = rasters.read(population_file, grid, "nearest").values / pixel_km2
-    codes = np.full(grid.shape, cover.CROP, dtype=np.uint8)
-    codes[heights >= SCRUB_M] = cover.SHRUB
-    settled, town, dense = SETTLED_DENSITY_KM2
-    codes[density >= settled] = cover.VILLAGE
-    codes[density >= town] = cover.TOWN
-    codes[density >= dense] = cover.DENSE_URBAN
-    codes[heights >= WOODED_M] = cover.TREE
-    codes[np.isnan(heights)] = cover.NO_DATA
-    rule = (
-        f"Rule: open fields; scrub from {SCRUB_M:g} m and forest from {WOODED_M:g} m of terrain; "
-        f"below that village, town, dense town from {settled:,.0f}, {town:,.0f} and {dense:,.0f} "
-        "people per km2 of the population raster. Limits: villages smaller than its pixels (1 km) "
-        "are not placed one by one, water is not told apart. The lowest density is set so that "
-        "about a sixth of the plain counts as settled, the land its people take at 190 m2 each. "
-        "Import a finer land cover (such as ESA WorldCover) before drawing conclusions about "
-        "single places"
-    )
-    return Raster(grid, codes), rule
-
-
-def _pixel_area_km2(dataset: rasterio.DatasetReader) -> float:
-    """Return the area on the ground of a pixel in the middle of a raster."""
-    width, height = dataset.res
-    left, bottom, right, top = dataset.bounds
-    x, y = 0.5 * (left + right), 0.5 * (bottom + top)
-    corners = shapely.get_coordinates(shapely.box(x, y, x + width, y + height))
-    to_degrees = pyproj.Transformer.from_crs(dataset.crs, "EPSG:4326", always_xy=True)
-    lon, lat = to_degrees.transform(corners[:, 0], corners[:, 1])
-    area_m2, _ = pyproj.Geod(ellps="WGS84").polygon_area_perimeter(lon, lat)
-    return abs(float(area_m2)) / 1e6
-
-
-def _resampled(raster: Raster, grid: Grid) -> NDArray[np.float32]:
-    values = np.full(grid.shape, np.nan, np.float32)
-    rasterio.warp.reproject(
-        raster.values,
-        values,
-        src_transform=raster.grid.transform,
-        src_crs=raster.grid.crs,
-        src_nodata=np.nan,
-        dst_transform=grid.transform,
-        dst_crs=grid.crs,
-        dst_nodata=np.nan,
-        resampling=Resampling.bilinear,
-    )
-    return values
-
-
-def _roads_within(roads: gpd.GeoDataFrame, crs: str, grid: Grid) -> gpd.GeoDataFrame:
-    """Return the parts of roads inside a frame."""
-    inside = roads.to_crs(crs)
-    inside = inside[inside.geometry.intersects(shapely.box(*grid.bounds))]
-    inside = inside.assign(geometry=inside.geometry.intersection(shapely.box(*grid.bounds)))
-    return inside[inside.geometry.length > 0.0].reset_index(drop=True)
+    contents.facts["notes"] = list(reading.notes)
+    return contents
 
 
 #: The study areas that can be built, by name.
@@ -606,6 +710,6 @@ AREAS: dict[str, Area] = {
     area.name: area
     for area in (
         Area("demo", "Hà Nam – minh họa", "Hà Nam – illustrative", _prepare_demo),
-        Area("hanam", "Hà Nam", "Hà Nam", _prepare_hanam),
+        Area("hanam", "Hà Nam", "Hà Nam", _prepare_hanam, "Hà Nam, Vietnam"),
     )
 }

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import exactextract
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -14,11 +13,13 @@ import rasterio.features
 import shapely
 from numpy.typing import NDArray
 
-from data import geometry, rasters, schema
+from data import geometry, schema, vintages
 from data.errors import Message, Problem, message
 from data.faults import shown
 from data.grid import Grid
 from data.store import Provenance, Workspace
+from data.study_area import finest_zones
+from data.zonal import people_by_zone
 
 POPULATION_TOLERANCE = 0.05
 """Share by which a population raster and the zones' table may differ in total."""
@@ -27,6 +28,7 @@ GAP_TOLERANCE = 0.001
 """Share of a zone's area above which gaps between the zones in it are reported."""
 
 _MAX_PIXELS = 2_000_000
+_ALL = 0.9999
 _NEEDED: dict[str, tuple[Literal["error", "warning"], Message]] = {
     "zones": ("error", message("coverage is counted by zone")),
     "terrain": ("error", message("the propagation models need ground heights")),
@@ -164,31 +166,31 @@ def _missing(workspace: Workspace) -> list[Problem]:
 
 
 def _finest(zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the zones of the finest level that is there."""
-    for level in reversed(schema.LEVELS):
-        part = zones[zones["level"] == level]
-        if len(part):
-            return part
-    return zones
+    """Return the zones of the finest level that is there, in their newest vintage."""
+    return finest_zones(zones) if zones["level"].isin(schema.LEVELS).any() else zones
 
 
 def _nesting(zones: gpd.GeoDataFrame) -> list[Problem]:
     """Return gaps between the zones within a zone, and zones that leave theirs."""
     problems = []
-    children = zones[zones["parent_code"].isin(zones["code"])]
-    for code, group in children.groupby("parent_code"):
-        parent = zones[zones["code"] == code].iloc[0]
-        whole = parent.geometry
-        gap_km2 = shapely.difference(whole, shapely.union_all(group.geometry.to_numpy())).area / 1e6
-        if gap_km2 > GAP_TOLERANCE * whole.area / 1e6:
-            said = message(
-                "{area} km2 of the zone {code} is in none of the {count} zones in it",
-                area=f"{gap_km2:.3g}",
-                code=code,
-                count=len(group),
-            )
-            expected = message("expected zones without gaps between them")
-            problems.append(_warning("zones", said, expected, parent.name, "geometry"))
+    parents = vintages.parents(zones)
+    inner = np.flatnonzero(parents >= 0)
+    for (position, _level), group in zones.iloc[inner].groupby([parents[inner], "level"]):
+        parent = zones.iloc[position]
+        code, whole = parent["code"], parent.geometry
+        for vintage in vintages.vintages(group):
+            together = vintages.of(group, vintage)
+            union = shapely.union_all(together.geometry.to_numpy())
+            gap_km2 = shapely.difference(whole, union).area / 1e6
+            if gap_km2 > GAP_TOLERANCE * whole.area / 1e6:
+                said = message(
+                    "{area} km2 of the zone {code} is in none of the {count} zones in it",
+                    area=f"{gap_km2:.3g}",
+                    code=code,
+                    count=len(together),
+                )
+                expected = message("expected zones without gaps between them")
+                problems.append(_warning("zones", said, expected, parent.name, "geometry"))
         beyond = shapely.area(shapely.difference(group.geometry.to_numpy(), whole))
         share = beyond / group.geometry.area.to_numpy()
         for k in np.flatnonzero(share > 0.01):
@@ -241,33 +243,56 @@ def _villages(villages: gpd.GeoDataFrame, zones: gpd.GeoDataFrame) -> list[Probl
     return problems
 
 
-def _raster(workspace: Workspace, name: str, outline: Any) -> list[Problem]:
-    """Return how far a raster does not cover the zones: outside its edge, and in holes."""
+def coverage_of_raster(workspace: Workspace, name: str, outline: Any) -> tuple[float, float]:
+    """Return how much of an area a raster does not cover.
+
+    Parameters
+    ----------
+    workspace
+        The workspace.
+    name
+        Raster.
+    outline
+        The area, in its CRS.
+
+    Returns
+    -------
+    tuple of float
+        Share of the area beyond the raster's edge, and share without data inside it.
+    """
     info = workspace.raster_info(name)
-    severity: Literal["error", "warning"] = "error" if schema.RASTERS[name].required else "warning"
-    expected = message("expected values in the whole study area")
     width = info.bounds[2] - info.bounds[0]
     corners = shapely.segmentize(shapely.box(*info.bounds), width / 20)
     footprint = gpd.GeoSeries([corners], crs=info.crs).to_crs(workspace.area.crs).iloc[0]
-    beyond = shapely.difference(outline, footprint).area / outline.area
-    # Pixels' edges and bent lines make a hair of difference at the border.
-    if beyond > 0.9999:
+    beyond = float(shapely.difference(outline, footprint).area / outline.area)
+    if beyond > _ALL:
+        return 1.0, 0.0
+    missing = _missing_share(workspace, name, shapely.intersection(outline, footprint))
+    return beyond, (1.0 if missing > _ALL else missing) * (1.0 - beyond)
+
+
+def _raster(workspace: Workspace, name: str, outline: Any) -> list[Problem]:
+    """Return how far a raster does not cover the zones: outside its edge, and in holes."""
+    severity: Literal["error", "warning"] = "error" if schema.RASTERS[name].required else "warning"
+    expected = message("expected values in the whole study area")
+    beyond, holes = coverage_of_raster(workspace, name, outline)
+    if beyond == 1.0:
         said = message("the raster lies wholly outside the study area")
         return [Problem(name, None, None, said, expected, None, severity)]
     problems = []
+    # Pixels' edges and bent lines make a hair of difference at the border.
     if beyond > 1e-4:
         said = message(
             "{share} % of the study area lies beyond the raster", share=f"{100 * beyond:.3g}"
         )
         problems.append(_warning(name, said, expected))
-    missing = _missing_share(workspace, name, shapely.intersection(outline, footprint))
-    if missing > 0.9999:
+    if holes == 1.0 - beyond:
         said = message("the raster has no data in the study area")
         problems.append(Problem(name, None, None, said, expected, None, severity))
-    elif missing > 0:
+    elif holes > 0:
         said = message(
             "{share} % of the study area has no data (holes in the raster)",
-            share=f"{100 * missing * (1 - beyond):.3g}",
+            share=f"{100 * holes:.3g}",
         )
         problems.append(_warning(name, said, expected))
     return problems
@@ -300,20 +325,15 @@ def _window_of(native: Grid, wanted: Grid) -> Grid:
 
 
 def _population_total(workspace: Workspace, zones: gpd.GeoDataFrame) -> list[Problem]:
-    """Compare the raster with the table, for every level whose zones all have a population."""
+    """Compare the raster with the table, where all zones of a vintage have a population."""
     problems = []
     path = workspace.raster_path("population")
-    with rasters.opened(path) as dataset:
-        crs = dataset.crs
-    for level in schema.LEVELS:
-        part = zones[zones["level"] == level]
-        if not len(part) or part["population"].isna().any():
+    for vintage in vintages.vintages(zones):
+        level, part = vintage.level, vintages.of(zones, vintage)
+        if part["population"].isna().any():
             continue
         table = float(part["population"].sum())
-        sums = exactextract.exact_extract(
-            str(path), part[["geometry"]].to_crs(crs), ["sum"], output="pandas"
-        )
-        total = float(sums["sum"].sum())
+        total = float(people_by_zone(path, part).sum())
         if abs(total - table) > POPULATION_TOLERANCE * max(table, 1.0):
             said = message(
                 "the raster has {total} people in the zones of level {level}, their table {table}",

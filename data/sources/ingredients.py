@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
@@ -41,32 +41,6 @@ class RasterSource:
 
     path: Path
     provenance: Provenance
-
-
-@dataclass(frozen=True, eq=False)
-class Ingredients:
-    """Everything a source gives for an area; the rest is derived or generated.
-
-    Parameters
-    ----------
-    zones
-        Layer `zones`; area and population may be missing, and zones of level
-        "province" are made as the union of the communes if there are none.
-    terrain
-        Heights above sea level. [m]
-    population
-        People per pixel.
-    roads
-        Layer `roads`, or None.
-    notes
-        What was not used for the land cover, and why.
-    """
-
-    zones: VectorSource
-    terrain: RasterSource
-    population: RasterSource
-    roads: VectorSource | None = None
-    notes: tuple[str, ...] = field(default_factory=tuple)
 
 
 def sha256_of(path: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from shapely.geometry import Point, box
+from shapely.geometry import LineString, Point, box
 
 from data.grid import Grid, Raster
 from data.store import Provenance, StudyAreaInfo, Workspace
@@ -96,8 +96,6 @@ def villages() -> gpd.GeoDataFrame:
 
 def roads() -> gpd.GeoDataFrame:
     """Return one road."""
-    from shapely.geometry import LineString
-
     line = LineString([(X, Y + 2_000), (X + 9_000, Y + 2_500)])
     return gpd.GeoDataFrame(
         {"road_id": ["R1"], "name": ["Quốc lộ 1A"], "road_class": ["trunk"], "surface": [None]},
@@ -121,6 +119,62 @@ def former_zones() -> pd.DataFrame:
     )
 
 
+def railways() -> gpd.GeoDataFrame:
+    """Return one railway."""
+    line = LineString([(X + 500, Y), (X + 900, Y + 4_500)])
+    return gpd.GeoDataFrame(
+        {"railway_id": ["S1"], "name": ["Đường sắt Bắc Nam"], "railway_class": [None]},
+        geometry=[line],
+        crs=CRS,
+    )
+
+
+def offices() -> gpd.GeoDataFrame:
+    """Return the seats of both communes."""
+    return gpd.GeoDataFrame(
+        {
+            "office_id": ["U1", "U2"],
+            "name": ["UBND phường Lê Hồng Phong", None],
+            "zone_code": ["101", "102"],
+            "population_registered": [1200.0, np.nan],
+        },
+        geometry=[Point(X + 1_000, Y + 1_500), Point(X + 8_000, Y + 4_500)],
+        crs=CRS,
+    )
+
+
+def neighbours() -> gpd.GeoDataFrame:
+    """Return a district beside the area."""
+    return gpd.GeoDataFrame(
+        {
+            "code": ["278"],
+            "name": ["Huyện Thanh Oai"],
+            "level": ["district"],
+            "parent_code": ["01"],
+        },
+        geometry=[box(X, Y + 5_000, X + 10_000, Y + 9_000)],
+        crs=CRS,
+    )
+
+
+def speed_tests() -> gpd.GeoDataFrame:
+    """Return tests of fixed networks in one tile."""
+    return gpd.GeoDataFrame(
+        {
+            "tile_id": ["fixed-2024Q4-1321100123210321"],
+            "network": ["fixed"],
+            "quarter": ["2024Q4"],
+            "avg_d_mbps": [91.2],
+            "avg_u_mbps": [80.5],
+            "avg_lat_ms": [np.nan],
+            "tests": [12],
+            "devices": [7],
+        },
+        geometry=[box(X + 1_000, Y + 1_000, X + 1_600, Y + 1_600)],
+        crs=CRS,
+    )
+
+
 LAYERS = {
     "zones": zones,
     "masts": masts,
@@ -128,6 +182,10 @@ LAYERS = {
     "villages": villages,
     "roads": roads,
     "former_zones": former_zones,
+    "railways": railways,
+    "offices": offices,
+    "neighbours": neighbours,
+    "speed_tests": speed_tests,
 }
 
 #: Layers of the sample workspace.

@@ -12,7 +12,7 @@ import pytest
 import rasterio
 import shapely
 
-from data import build, clutter_classes, schema
+from data import build, clutter_classes, schema, vintages, warp, zonal
 from data.errors import CancelledError, InputError
 from data.grid import Grid, Raster
 from data.sources import hanam_files
@@ -22,6 +22,16 @@ from tests.vectors import shared_path
 
 LAYERS_OF_DEMO = ["zones", "masts", "cells", "villages", "roads"]
 
+
+#: Files of which each must be what its name says.
+SOURCE_FILES = (
+    *hanam_files.REQUIRED_FILES,
+    hanam_files.ROADS_FILE,
+    hanam_files.EARLIER_POPULATION_FILE,
+    hanam_files.OFFICES_FILE,
+    hanam_files.PLACES_FILE,
+    hanam_files.FORMER_COMMUNES_FILE,
+)
 
 PROGRESS: list[float] = []
 
@@ -43,7 +53,7 @@ def sources(tmp_path: Path) -> Path:
     """A copy of the files of Hà Nam that a test may spoil."""
     folder = tmp_path / "sources"
     folder.mkdir()
-    for name in (*hanam_files.REQUIRED_FILES, hanam_files.ROADS_FILE):
+    for name in SOURCE_FILES:
         shutil.copyfile(shared_path(f"data/{name}"), folder / name)
     return folder
 
@@ -157,7 +167,7 @@ def test_hanam_terrain_covers_the_area_with_a_margin(hanam_workspace: Workspace)
     assert np.isfinite(heights[inside]).all()
     assert (heights[inside] > 50.0).mean() == pytest.approx(0.105, abs=0.01)
     assert 400.0 < heights[inside].max() <= 445.0
-    assert heights[inside].min() >= build.LOWEST_GROUND_M
+    assert heights[inside].min() >= warp.LOWEST_GROUND_M
     assert "raised to -5 m" in hanam_workspace.provenance()["terrain"].method
 
 
@@ -193,6 +203,7 @@ def test_hanam_provenance_is_complete(hanam_workspace: Workspace) -> None:
     provenance = hanam_workspace.provenance()
     assert set(provenance) == {
         "zones", "masts", "cells", "roads", "terrain", "clutter", "population",
+        "villages", "railways", "offices", "neighbours", "former_zones", "population_earlier",
     }  # fmt: skip
     for name, entry in provenance.items():
         assert entry.source, name
@@ -223,6 +234,46 @@ def test_hanam_masts_follow_the_real_people_and_terrain(hanam_workspace: Workspa
         context = {"zones": zones, "masts": masts}
         found = schema.examine(name, hanam_workspace.read(name), crs="EPSG:32648", context=context)
         assert found.problems == []
+
+
+def test_hanam_takes_everything_that_the_folder_holds(hanam_workspace: Workspace) -> None:
+    villages = hanam_workspace.read("villages")
+    assert set(villages["name"]) >= {"Phủ Lý", "Đồng Văn"}
+    assert villages["zone_code"].notna().all()
+    assert villages.loc[villages["name"] == "Phủ Lý", "population"].item() == 136_654
+    railways = hanam_workspace.read("railways")
+    province = hanam_workspace.read("zones").set_index("code").geometry["35"]
+    inside_km = railways.intersection(province).length.sum() / 1000.0
+    assert inside_km == pytest.approx(31.0, abs=1.0)
+    former = hanam_workspace.read("former_zones")
+    assert len(former) == 109
+    assert former["type"].value_counts().to_dict() == {"Xã": 83, "Phường": 20, "Thị trấn": 6}
+    earlier = hanam_workspace.raster_path("population_earlier")
+    communes = vintages.newest(hanam_workspace.read("zones"), "commune")
+    assert zonal.people_by_zone(earlier, communes).sum() == pytest.approx(804_963, rel=0.002)
+    neighbours = hanam_workspace.read("neighbours")
+    assert len(neighbours) == 49 - 6
+    assert not neighbours["code"].isin(["35", "347", "353"]).any()
+    assert neighbours.loc[neighbours["name"] == "Thành phố Hà Nội", "level"].item() == "province"
+
+
+def test_hanam_offices_keep_their_licence_to_themselves(hanam_workspace: Workspace) -> None:
+    offices = hanam_workspace.read("offices")
+    zones = hanam_workspace.read("zones")
+    assert len(offices) == 33
+    assert offices["population_registered"].sum() == 1_019_377
+    fixed = offices["population_fixed"].astype(str).str.lower() == "true"
+    assert fixed.sum() == 3
+    factor = offices["population_registered"] / offices["population_registered_raw"].astype(float)
+    assert factor[fixed].eq(10.0).all()
+    assert factor[~fixed].eq(1.0).all()
+    shapes = zones.set_index("code").geometry.loc[offices["zone_code"]]
+    assert shapely.contains(shapes.to_numpy(), offices.geometry.to_numpy()).all()
+    provenance = hanam_workspace.provenance()
+    assert "BY-NC" in provenance["offices"].licence
+    for name, entry in provenance.items():
+        assert name == "offices" or "NC" not in entry.licence, name
+    assert not any(column.startswith("population_registered") for column in zones)
 
 
 def test_hanam_roads_leave_the_railway_out(hanam_workspace: Workspace) -> None:
@@ -278,7 +329,7 @@ def test_missing_file_is_named(tmp_path: Path, sources: Path, name: str) -> None
         build.build("hanam", tmp_path / "w", source_folder=sources)
 
 
-@pytest.mark.parametrize("name", [*hanam_files.REQUIRED_FILES, hanam_files.ROADS_FILE])
+@pytest.mark.parametrize("name", SOURCE_FILES)
 def test_file_that_is_not_what_its_name_says(tmp_path: Path, sources: Path, name: str) -> None:
     (sources / name).write_bytes(b"not what the name says " * 1000)
     with pytest.raises(InputError, match=name):
@@ -358,8 +409,8 @@ def test_a_build_takes_the_place_of_an_older_one(demo_workspace: Workspace, tmp_
     shutil.copytree(demo_workspace.folder, folder)
     workspace = build.build("hanam", folder, source_folder=shared_path("data"))
     assert workspace.area.name == "hanam"
-    assert not workspace.has("villages")
-    assert len(list((folder / "rasters").glob("*.tif"))) == 3
+    assert len(workspace.read("villages")) == 7  # of the demo there are far more
+    assert len(list((folder / "rasters").glob("*.tif"))) == 4
 
 
 @pytest.mark.parametrize("stop_at", [0.0, 0.3, 0.84])
@@ -406,7 +457,7 @@ def test_progress_of_a_build_rises_to_one(demo_workspace: Workspace) -> None:
 
 def test_no_temporary_files_are_left(hanam_workspace: Workspace) -> None:
     names = {path.name for path in hanam_workspace.folder.iterdir()}
-    assert names <= {"workspace.gpkg", "manifest.json", "rasters", ".lock"}
+    assert names <= {"workspace.gpkg", "manifest.json", "quality.json", "rasters", ".lock"}
 
 
 def test_metric_crs_follows_the_place() -> None:
@@ -456,5 +507,5 @@ def test_people_by_zone_splits_a_pixel_by_area(tmp_path: Path) -> None:
         ],
         crs=grid.crs,
     )
-    people = build.people_by_zone(workspace.raster_path("population"), zones)
+    people = zonal.people_by_zone(workspace.raster_path("population"), zones)
     np.testing.assert_allclose(people, [25.0, 375.0], rtol=1e-6)
