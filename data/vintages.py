@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -27,6 +27,9 @@ from numpy.typing import NDArray
 
 from data.errors import InputError, Message, message
 from data.schema import LEVELS
+
+#: A table of zones, with or without geometry.
+Frame = TypeVar("Frame", bound=pd.DataFrame)
 
 #: Stand for open ends; sort before and after every ISO date.
 BEFORE_ALL, AFTER_ALL = "0000-00-00", "9999-99-99"
@@ -171,7 +174,7 @@ def _days(zones: pd.DataFrame, column: str, missing: str) -> NDArray[Any]:
     return days.where(days.notna(), missing).to_numpy(dtype=object)
 
 
-def on(zones: pd.DataFrame, day: str | dt.date) -> pd.DataFrame:
+def on(zones: Frame, day: str | dt.date) -> Frame:
     """Return the zones that are valid on a day.
 
     Parameters
@@ -253,7 +256,7 @@ def _day_before(day: str) -> str:
     return (dt.date.fromisoformat(day) - dt.timedelta(days=1)).isoformat()
 
 
-def of(zones: pd.DataFrame, vintage: Vintage) -> pd.DataFrame:
+def of(zones: Frame, vintage: Vintage) -> Frame:
     """Return the zones of a vintage.
 
     Parameters
@@ -479,10 +482,11 @@ def successors(
     - "split": found in several zones, each of which got a part;
     - "elimination": not found, but of its district one zone alone names a unit
       that is not in the list, so it most likely went there;
-    - "ambiguous": the same with several such zones, any of which it may be;
+    - "ambiguous": the same with several such zones, any of which it may be; if
+      there is none, all zones of its district come into question;
     - "possible": the other zones of the district of such a unit; it went there if
       it had been joined to a unit that kept its name;
-    - "unknown": no zone is left that it can have gone to.
+    - "unknown": no zone is made of units of its district.
 
     Names are first looked for in the zone's own district (`district_2020`, or
     the remark in brackets behind the name), then everywhere if only one has it:
@@ -524,7 +528,8 @@ def successors(
     strange: dict[str, list[str]] = {}
     local: dict[str, list[str]] = {}
     for row in heirs.to_dict("records"):
-        home = str(row.get("district_2020") or row["parent_code"])
+        near_by = row.get("district_2020")
+        home = str(row["parent_code"] if near_by is None or pd.isna(near_by) else near_by)
         for part in str(row["merged_from"]).split(","):
             remark = re.search(r"\(([^)]*)\)", part)
             where = by_name.get(plain_name(remark.group(1)), home) if remark else home
@@ -543,11 +548,10 @@ def successors(
         basis: Basis = "split" if len(there) > 1 else "named"
         possible: list[str] = []
         if not there:
-            there = list(dict.fromkeys(strange.get(str(district[position]), [])))
+            own = str(district[position])
+            there = list(dict.fromkeys(strange.get(own) or local.get(own, [])))
             basis = "ambiguous" if len(there) > 1 else "elimination"
-            possible = [
-                heir for heir in local.get(str(district[position]), []) if heir not in there
-            ]
+            possible = [heir for heir in local.get(own, []) if heir not in there]
         if there:
             rows += [(code, heir, basis) for heir in there]
             rows += [(code, heir, "possible") for heir in sorted(set(possible))]
