@@ -118,7 +118,7 @@ def steiner_tree(
     ([0, 1, 2], 3.0, 3.0)
     """
     network = Network.checked(tail, head, cost)
-    nodes = network.indices_of(_whole_numbers(terminals, "terminals"))
+    nodes = network.indices_of(whole_numbers(terminals, "terminals"))
     if nodes.size == 0:
         raise InputError("At least one node to connect is needed")
     if not (time_limit_s >= 0.0):
@@ -150,7 +150,8 @@ def relative_gap(cost: float, bound: float) -> float:
 # Input
 
 
-def _whole_numbers(values: ArrayLike, name: str) -> Ints:
+def whole_numbers(values: ArrayLike, name: str) -> Ints:
+    """Return a list of nodes as whole numbers from 0, or raise `InputError` with its name."""
     array = np.asarray(values)
     if array.ndim != 1:
         raise InputError(
@@ -227,7 +228,7 @@ class Network:
             If the arrays do not fit together, a node is not a whole number from 0, or
             a cost is negative or not finite.
         """
-        ends = _whole_numbers(tail, "tail"), _whole_numbers(head, "head")
+        ends = whole_numbers(tail, "tail"), whole_numbers(head, "head")
         try:
             price = np.asarray(cost, dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -373,7 +374,8 @@ class Network:
 
 def _unit_of(cost: NDArray[np.float64]) -> float:
     """Return the power of two that costs are counted in: 1 for whole numbers."""
-    total = float(cost.sum())
+    with np.errstate(over="ignore"):
+        total = float(cost.sum())
     if bool(np.all(cost == np.floor(cost))) and total < _MOST:
         return 1.0
     if not math.isfinite(total):
@@ -423,7 +425,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class _Graph:
+class Graph:
     """A graph as the kernels want it."""
 
     tail: Ints
@@ -435,28 +437,32 @@ class _Graph:
     edge: Ints
 
     @staticmethod
-    def of(tail: Ints, head: Ints, cost: Ints, is_terminal: Mask) -> _Graph:
+    def of(tail: Ints, head: Ints, cost: Ints, is_terminal: Mask) -> Graph:
+        """Build the adjacency of a list of edges."""
         first = np.empty(is_terminal.size + 1, np.int64)
         neighbour = np.empty(2 * tail.size, np.int64)
         edge = np.empty(2 * tail.size, np.int64)
         kernels.build_adjacency(tail, head, first, neighbour, edge)
-        return _Graph(tail, head, cost, is_terminal, first, neighbour, edge)
+        return Graph(tail, head, cost, is_terminal, first, neighbour, edge)
 
     @property
     def n(self) -> int:
+        """Number of nodes."""
         return int(self.is_terminal.size)
 
     @property
     def m(self) -> int:
+        """Number of edges."""
         return int(self.tail.size)
 
     @property
     def slots(self) -> tuple[Ints, Ints, Ints]:
+        """Where each node's half-edges begin, and their nodes and edges."""
         return self.first, self.neighbour, self.edge
 
 
 @dataclass(frozen=True)
-class _Layer:
+class Layer:
     """How the edges of a reduced graph are made of those of the graph before."""
 
     m: int
@@ -464,6 +470,7 @@ class _Layer:
     right: Ints
     kept: Ints
     fixed: Ints
+    fixed_cost: int
 
     def expand(self, edges: Ints) -> Ints:
         """Return the edges before that make up these ones and the fixed ones."""
@@ -490,6 +497,52 @@ class _Layer:
         return np.flatnonzero(chosen[self.kept])
 
 
+def shrink(
+    graph: Graph, useless: Mask, base: Ints, distance: Ints, *, may_fix: bool
+) -> tuple[Layer, Graph, Ints]:
+    """Simplify a graph without its useless edges.
+
+    Parameters
+    ----------
+    graph, useless
+        The graph, and a mark of each edge that can go.
+    base, distance
+        Nearest terminal of each node and the distance to it; -1 for unknown.
+    may_fix
+        Whether all terminals must be connected, so that some edges are sure.
+
+    Returns
+    -------
+    tuple
+        How to expand trees again, the smaller graph, and the number of each node in
+        it, or -1.
+    """
+    n, m = graph.n, graph.m
+    ends = np.zeros(2 * (m + n), np.int64)
+    ends[0 : 2 * m : 2] = graph.tail
+    ends[1 : 2 * m : 2] = graph.head
+    cost = np.zeros(m + n, np.int64)
+    cost[:m] = graph.cost
+    left = np.full(m + n, -1, np.int64)
+    right = np.full(m + n, -1, np.int64)
+    alive = np.zeros(m + n, np.uint8)
+    alive[:m] = useless == 0
+    is_terminal = graph.is_terminal.copy()
+    fixed = np.empty(n, np.int64)
+    used, fixed_count = kernels.contract(
+        n, m, ends, cost, left, right, alive, is_terminal, base, distance, may_fix, fixed
+    )
+    kept = np.flatnonzero(alive)
+    fixed = fixed[:fixed_count].copy()
+    layer = Layer(m, left[m:used].copy(), right[m:used].copy(), kept, fixed, int(cost[fixed].sum()))
+    tail, head = ends[2 * kept], ends[2 * kept + 1]
+    stays = is_terminal != 0
+    stays[tail] = stays[head] = True
+    number = np.where(stays, np.cumsum(stays) - 1, -1)
+    smaller = Graph.of(number[tail], number[head], cost[kept], is_terminal[stays])
+    return layer, smaller, number
+
+
 class _Search:
     """The state of a search: the graph as reduced so far, the best tree, the bound.
 
@@ -501,10 +554,10 @@ class _Search:
         Asked between units of work.
     """
 
-    def __init__(self, graph: _Graph, clock: Clock | None) -> None:
+    def __init__(self, graph: Graph, clock: Clock | None) -> None:
         self.graph = graph
         self.clock = clock
-        self.layers: list[_Layer] = []
+        self.layers: list[Layer] = []
         self.offset = 0
         self.upper: int = 2**62
         self.lower = 0
@@ -583,9 +636,7 @@ class _Search:
         base = np.empty(g.n, np.int64)
         distance = np.empty(g.n, np.int64)
         via = np.empty(g.n, np.int64)
-        kernels.voronoi(
-            *g.slots, g.cost, g.is_terminal, kernels.FAR - 1, base, distance, via
-        )
+        kernels.voronoi(*g.slots, g.cost, g.is_terminal, kernels.FAR - 1, base, distance, via)
         if effort:
             kernels.long_edges(
                 *g.slots,
@@ -598,35 +649,13 @@ class _Search:
                 effort,
                 self.useless,
             )
-        room = g.m + g.n
-        ends = np.zeros(2 * room, np.int64)
-        ends[0 : 2 * g.m : 2] = g.tail
-        ends[1 : 2 * g.m : 2] = g.head
-        cost = np.zeros(room, np.int64)
-        cost[: g.m] = g.cost
-        left = np.full(room, -1, np.int64)
-        right = np.full(room, -1, np.int64)
-        alive = np.zeros(room, np.uint8)
-        alive[: g.m] = self.useless == 0
-        is_terminal = g.is_terminal.copy()
-        fixed = np.empty(g.n, np.int64)
-        used, fixed_count = kernels.contract(
-            g.n, g.m, ends, cost, left, right, alive, is_terminal, base, distance, True, fixed
-        )
-        kept = np.flatnonzero(alive)
-        fixed = fixed[:fixed_count].copy()
-        layer = _Layer(g.m, left[g.m : used].copy(), right[g.m : used].copy(), kept, fixed)
+        layer, smaller, _ = shrink(g, self.useless, base, distance, may_fix=True)
         self.layers.append(layer)
-        self.offset += int(cost[fixed].sum())
-        tail, head = ends[2 * kept], ends[2 * kept + 1]
-        nodes = np.zeros(g.n, bool)
-        nodes[tail] = nodes[head] = True
-        nodes[is_terminal != 0] = True
-        number = np.cumsum(nodes) - 1
-        self.graph = _Graph.of(number[tail], number[head], cost[kept], is_terminal[nodes])
-        self.useless = np.zeros(kept.size, np.uint8)
+        self.offset += layer.fixed_cost
+        self.graph = smaller
+        self.useless = np.zeros(smaller.m, np.uint8)
         self.roots_used = []
-        return kept.size < g.m
+        return smaller.m < g.m
 
     def settle(self) -> bool:
         """Close the search if the reduced graph leaves nothing to choose."""
@@ -719,7 +748,7 @@ class _Search:
         mine = self.best_here()
         union[mine] = 1
         edges = np.flatnonzero(union)
-        part = _Search(_Graph.of(g.tail[edges], g.head[edges], g.cost[edges], g.is_terminal), None)
+        part = _Search(Graph.of(g.tail[edges], g.head[edges], g.cost[edges], g.is_terminal), None)
         part.run(ascents=6, variations=0, effort=30)
         if part.upper + self.offset < self.upper:
             in_nodes = np.zeros(g.n, np.uint8)
@@ -750,7 +779,7 @@ def solve(network: Network, is_terminal: Mask, clock: Clock) -> tuple[Ints, int]
         Edges of the tree (indices into the network's arrays) and a lower bound of the
         sum of the whole costs.
     """
-    search = _Search(_Graph.of(network.tail, network.head, network.whole, is_terminal), clock)
+    search = _Search(Graph.of(network.tail, network.head, network.whole, is_terminal), clock)
     try:
         search.run(ascents=60, variations=8, effort=200)
     except OutOfTimeError:
@@ -770,7 +799,7 @@ def warm_up() -> None:
     cost = (tail * 7 + head * 5) % 11 + 3
     is_terminal = np.zeros(size * size, np.uint8)
     is_terminal[[0, 4, 7, 11, 15, 18, 24]] = 1
-    search = _Search(_Graph.of(tail, head, cost, is_terminal), None)
+    search = _Search(Graph.of(tail, head, cost, is_terminal), None)
     # Without reductions first, so that every kernel is met.
     search.grow(cost, 0)
     search.ascend(0)
