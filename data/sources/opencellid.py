@@ -37,7 +37,8 @@ from data.area import Provenance
 from data.errors import InputError
 from data.sources import cell_clusters, download, mobile_networks
 from data.sources.addresses import ADDRESSES
-from data.sources.ingredients import VectorSource, sha256_of
+from data.sources.ingredients import VectorSource
+from data.sources.local_files import at_hand
 from data.sources.source import Fetched, Item, Place, Progress, Reading
 
 TOKEN_VARIABLE = "PHUSONG_OPENCELLID_TOKEN"  # noqa: S105 - the name, not a token
@@ -296,7 +297,7 @@ class OpenCellId:
         local = {path.name: path for path in self.files}
         for number, item in enumerate(items):
             if item.key in local:
-                fetched.append(_at_hand(item, local[item.key]))
+                fetched.append(at_hand(item, local[item.key]))
             else:
                 fetched.append(
                     self._fetch_one(
@@ -620,13 +621,6 @@ def _method(distances: cell_clusters.Distances) -> str:
 
 def _is_mozilla(name: str) -> bool:
     return name.upper().startswith("MLS")
-
-
-def _at_hand(item: Item, path: Path) -> Fetched:
-    if not path.is_file():
-        raise InputError("There is no file {file}", file=str(path))
-    changed = pd.Timestamp(path.stat().st_mtime, unit="s", tz="UTC")
-    return Fetched(item, path, sha256_of(path), changed.isoformat(timespec="seconds"))
 
 
 def _refusal(said: str) -> InputError:
