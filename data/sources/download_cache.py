@@ -158,6 +158,12 @@ class Slot:
         """Note which file the part belongs to."""
         _write_json(self.part_about, known)
 
+    def note(self, known: Known) -> None:
+        """Keep what is known where there is no file."""
+        with writable(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        _write_json(self.about, known)
+
     def discard(self) -> None:
         """Remove the part."""
         with writable(self.folder):
