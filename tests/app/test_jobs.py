@@ -116,10 +116,7 @@ def test_an_ended_job_can_be_forgotten() -> None:
 
 
 def test_a_job_keeps_what_its_work_returned() -> None:
-    board = jobs.Jobs()
-    job = board.start("sum", lambda _progress: 42)
-    end = time.monotonic() + 5
-    while job.active and time.monotonic() < end:
-        time.sleep(0.01)
-    assert job.state is jobs.State.DONE
+    job = Jobs().start("sum", lambda _progress: 42)
+    wait(job)
+    assert job.state is State.DONE
     assert job.result == 42
