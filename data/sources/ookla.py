@@ -32,7 +32,7 @@ import urllib3.exceptions
 from numpy.typing import NDArray
 
 from data.area import Provenance
-from data.errors import InputError
+from data.errors import InputError, message
 from data.sources import download, servers
 from data.sources.addresses import ADDRESSES
 from data.sources.download_cache import Known, Slot, writable
@@ -716,7 +716,7 @@ class RemoteFile(io.RawIOBase):
             "{source}: {address} sent something else than {expected} (content type {found})",
             source=self._item.source,
             address=servers.shown(self._item.url),
-            expected=download.Kind.PARQUET.value,
+            expected=message(download.Kind.PARQUET.value),
             found="?",
         )
 

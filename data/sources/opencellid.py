@@ -161,10 +161,10 @@ _METHOD = (
     "geometric median of the cells, weighted by samples; (2) sites of one operator that are each "
     "other's nearest, within {errors} times the error of their positions and {generations_m} m "
     "({operator_m} m where both have the same generation), are one mast; (3) masts of different "
-    "operators likewise within {shared_m} m are one mast with shared = yes, which is a "
-    "supposition. position_error_m is about one standard deviation. Assumed, not observed: "
-    "mast height {height_m} m, antennas at {antenna_m} m, tilt {tilt_deg} degrees, load {load}, "
-    "the main band of the network by a public list (otherwise {default_bands}), power, gain and "
+    "operators likewise within {shared_m} m are one mast with shared and shareable = yes, "
+    "which is a supposition. position_error_m is about one standard deviation. Assumed, not "
+    "observed: mast height {height_m} m, antennas at {antenna_m} m, tilt {tilt_deg} degrees, "
+    "load {load}, the main band of the network by a public list (otherwise {default_bands}), power, gain and "
     "feeder loss usual for the band. azimuth_deg is the direction from the mast to where the "
     "cell was heard, where the cells of a mast differ by {spread_deg} degrees or more; "
     "otherwise empty, taken as all round. The column assumed names the assumed columns"
@@ -550,7 +550,7 @@ def _mast_frame(
             "n_cells": groups.size().to_numpy(),
             "last_seen": groups["last_seen"].max().to_numpy(dtype=object),
             "position_error_m": np.round(masts.error_m, 0),
-            "assumed": "height_m, status",
+            "assumed": "height_m, status, shareable",
         },
         geometry=gpd.points_from_xy((lon + 180.0) % 360.0 - 180.0, lat),
         crs="EPSG:4326",
