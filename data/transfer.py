@@ -47,6 +47,7 @@ import scipy.sparse
 import shapely
 from exactextract import exact_extract
 from numpy.typing import NDArray
+from python_calamine import CalamineError
 
 from data import rasters, vintages
 from data.errors import InputError, Message, Problem, ValidationError, message
@@ -890,7 +891,9 @@ def _read(path: Path) -> pd.DataFrame:
         raise InputError("{file} cannot be read", file=path.name) from error
     try:
         if content[:2] == b"PK":
-            table = pd.read_excel(io.BytesIO(content), dtype=str, keep_default_na=False)
+            table = pd.read_excel(
+                io.BytesIO(content), dtype=str, keep_default_na=False, engine="calamine"
+            )
         else:
             text = content.decode("utf-8-sig")
             head = text.partition("\n")[0]
@@ -899,7 +902,7 @@ def _read(path: Path) -> pd.DataFrame:
             if delimiter != ",":
                 # Where the comma does not part columns it marks decimals.
                 table = table.replace(r"^\s*(-?\d+),(\d+)\s*$", r"\1.\2", regex=True)
-    except (ValueError, KeyError, csv.Error) as error:
+    except (ValueError, KeyError, csv.Error, CalamineError) as error:
         raise InputError(
             "{file} cannot be read as a table (expected CSV in UTF-8, or Excel)", file=path.name
         ) from error

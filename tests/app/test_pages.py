@@ -6,9 +6,11 @@ import shutil
 import time
 from pathlib import Path
 
+import geopandas as gpd
+import pandas as pd
 import pytest
 
-from app import areas, jobs, references
+from app import areas, jobs, places, references
 from coverage import run
 from data.store import Workspace
 from tests.app.conftest import DEFAULT
@@ -81,6 +83,38 @@ def test_the_overview_has_the_computed_figures(start, computed) -> None:
     app.selectbox(key="keep.level").set_value("province").run()
     healthy(app)
     assert len(app.dataframe[-1].value) == 1
+
+
+def test_units_of_several_times_are_chosen_from(start, own) -> None:
+    """The three communes of today were two, one of them under a code that is used again."""
+    today = own.read("zones")
+    communes = today[today["level"] == "commune"]
+    ended = {"valid_from": "2020-01-01", "valid_to": "2025-06-30"}
+    first = communes.iloc[:1].assign(name="Xã Cũ", **ended)
+    first.geometry = [communes.geometry.iloc[:2].union_all()]
+    last = communes.iloc[2:].assign(code="OLD", name="Xã Xưa", **ended)
+    zones = gpd.GeoDataFrame(pd.concat([today, first, last], ignore_index=True), crs=today.crs)
+    provenance = own.provenance()["zones"]
+    own.write({"zones": zones}, {"zones": provenance})
+    result = run.compute(own, DEFAULT)
+    app = start(own)
+    healthy(app)
+    choice = app.selectbox(key="keep.vintage_commune")
+    assert len(choice.options) == 2
+    assert "01/01/2020" in choice.options[0]
+    assert choice.value == "2025-07-01"
+    assert app.dataframe[-1].value.iloc[:, 0].tolist() == communes["code"].tolist()
+    choice.set_value("2020-01-01").run()
+    healthy(app)
+    assert set(app.dataframe[-1].value.iloc[:, 1]) == {"Xã Cũ", "Xã Xưa"}
+    app.switch_page("app/pages/coverage_map.py").run()
+    healthy(app)
+    assert app.selectbox(key="keep.vintage_commune").value == "2020-01-01"
+    # A place is named by the units of today.
+    middle = first.to_crs("EPSG:4326").geometry.iloc[0].representative_point()
+    named = places.explain(own, result, middle.y, middle.x).zones
+    assert "Xã Cũ" not in named
+    assert len(named) == 2
 
 
 def test_choices_outlive_a_change_of_page(start, computed) -> None:

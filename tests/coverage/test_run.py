@@ -12,7 +12,7 @@ import pytest
 import rasterio
 import scipy.special
 
-from coverage import percentages, results, run, technology
+from coverage import percentages, products, results, run, technology
 from coverage.request import read_clutter_height
 from data.area import Provenance
 from data.demo import generator
@@ -220,6 +220,37 @@ def test_the_files_for_other_programs_hold_the_figures(result, tmp_path) -> None
         bound = figure(result, "commune", "2G", "area")[kind].to_numpy() * 100.0
         assert table[f"2G_area_{name}"].to_numpy() == pytest.approx(bound, abs=0.001)
     assert results.load(out).figures.equals(result.figures)
+
+
+def test_zones_of_several_years_are_told_apart_by_their_first_day(area, tmp_path) -> None:
+    """The communes once more as one older commune, under a code that is used again."""
+    communes = area.zones[area.zones["level"] == "commune"]
+    old = communes.iloc[:1].assign(
+        name="Xã Cũ", valid_from="2020-01-01", valid_to="2025-06-30", geometry=communes.union_all()
+    )
+    zones = gpd.GeoDataFrame(pd.concat([old, area.zones], ignore_index=True), crs=area.zones.crs)
+    workspace = write_area(tmp_path / "w", area, zones=zones)
+    found = run.compute(workspace, REQUEST)
+    code = old["code"].iloc[0]
+    same = [entry for entry in found.summary["zones"] if entry["code"] == code]
+    assert [entry["valid_from"] for entry in same] == ["2020-01-01", "2025-07-01"]
+    assert same[0]["2G"]["area_percent"] != same[1]["2G"]["area_percent"]
+    rows = found.figures[(found.figures["code"] == code) & (found.figures["measure"] == "area")]
+    assert set(rows.groupby("zone")["valid_from"].first()) == {"2020-01-01", "2025-07-01"}
+    # The whole is counted alike from either.
+    whole = figure(found, "province", "2G", "area").iloc[0]
+    older = rows[(rows["valid_from"] == "2020-01-01") & (rows["service"] == "2G")]
+    assert older[older["operator"] == "any"]["share"].item() == pytest.approx(
+        whole["share"], abs=1e-6
+    )
+    # Other programs get the communes of one time, and all zones in another layer.
+    table = pd.read_csv(found.folder / "communes.csv", dtype={"code": str})
+    assert table["code"].tolist() == communes["code"].tolist()
+    assert len(gpd.read_file(found.folder / "communes.gpkg", layer="zones")) == len(zones)
+    made = products.make(workspace, found)
+    assert set(made.switch_off.by_zone["valid_from"]) == {"2020-01-01", "2025-07-01"}
+    regions = made.switch_off.regions
+    assert "Xã Cũ" not in set(regions["zone_name"])
 
 
 def test_no_masts_are_nought_percent_and_not_an_error(area, tmp_path) -> None:

@@ -106,6 +106,20 @@ def test_a_hole_between_zones_without_a_parent(workspace: Workspace) -> None:
     ]
 
 
+def test_zones_of_other_times_do_not_fill_gaps_nor_count_twice(workspace: Workspace) -> None:
+    zones = samples.zones().assign(valid_from=None, valid_to=None)
+    old = zones.iloc[1:].assign(valid_from="2020-01-01", valid_to="2025-06-30")
+    new = zones.iloc[1:].assign(valid_from="2025-07-01")
+    both = gpd.GeoDataFrame(pd.concat([zones.iloc[:1], old, new], ignore_index=True), crs=CRS)
+    workspace.write({"zones": both}, {"zones": REAL})
+    assert check.check(workspace) == []
+    both.loc[4, "geometry"] = box(X + 5_500, Y, X + 10_000, Y + 5_000)
+    workspace.write({"zones": both}, {"zones": REAL})
+    said = [str(p) for p in check.check(workspace) if p.layer == "zones"]
+    assert len(said) == 1
+    assert "2.5 km2 of the zone 35 is in none of the 2 zones in it" in said[0]
+
+
 def test_a_zone_that_leaves_the_one_it_belongs_to(workspace: Workspace) -> None:
     zones = samples.zones()
     zones.loc[2, "geometry"] = box(X + 5_000, Y, X + 12_500, Y + 5_000)
