@@ -164,10 +164,10 @@ _METHOD = (
     "operators likewise within {shared_m} m are one mast with shared and shareable = yes, "
     "which is a supposition. position_error_m is about one standard deviation. Assumed, not "
     "observed: mast height {height_m} m, antennas at {antenna_m} m, tilt {tilt_deg} degrees, "
-    "load {load}, the main band of the network by a public list (otherwise {default_bands}), power, gain and "
-    "feeder loss usual for the band. azimuth_deg is the direction from the mast to where the "
-    "cell was heard, where the cells of a mast differ by {spread_deg} degrees or more; "
-    "otherwise empty, taken as all round. The column assumed names the assumed columns"
+    "load {load}, the main band of the network by a public list (otherwise {default_bands}), "
+    "power, gain and feeder loss usual for the band. azimuth_deg is the direction from the mast "
+    "to where the cell was heard, where the cells of a mast differ by {spread_deg} degrees or "
+    "more; otherwise empty, taken as all round. The column assumed names the assumed columns"
 )
 
 
