@@ -25,10 +25,11 @@ whole count as whole.
 
 Why not tobler: its `area_interpolate` divides by area in the same way, but its
 dasymetric form knows only a mask of land-cover classes, vectorised pixel by pixel,
-not the people of a raster with exact shares of pixels; it drops what targets do not
-cover, replaces missing values by 0 and has neither bounds nor a mark for exact
-figures, and it would bring statsmodels, rasterstats and joblib along. What is left
-to do is one indexed overlay, which shapely does.
+not the people of a raster with exact shares of pixels; it spreads what targets do
+not cover over them without a word, takes missing values for 0, weighs means by area
+only and has neither bounds nor a mark for exact figures; and (0.14) it would bring
+libpysal, statsmodels, rasterstats and joblib along. What is left to do is one indexed
+overlay, which shapely does.
 """
 
 from __future__ import annotations
