@@ -205,10 +205,10 @@ def describe(
     def attempt() -> Description:
         with sent("HEAD", url, plain, None, name) as answer:
             size = whole_number(answer.headers.get("Content-Length"))
-            if answer.status_code == 200 and size is not None:
-                return _description(
-                    answer, size, "bytes" in answer.headers.get("Accept-Ranges", "")
-                )
+            says = answer.headers.get("Accept-Ranges", "")
+            # Some servers give parts of files without saying so: the next question tells.
+            if answer.status_code == 200 and size is not None and says:
+                return _description(answer, size, says == "bytes")
             if answer.status_code in _PASSING or answer.status_code in {404, 410}:
                 refuse(answer, url, name)
         with sent("GET", url, {**plain, "Range": "bytes=0-0"}, None, name) as answer:

@@ -220,7 +220,7 @@ def test_a_file_that_changed_in_the_meantime_is_begun_again(source_server) -> No
 
 
 def test_a_server_that_ignores_ranges_is_asked_for_all(source_server) -> None:
-    source_server.put("/a.bin", BODY, ranges=False)
+    source_server.put("/a.bin", BODY, ranges=False, headers={"Accept-Ranges": ""})
     leave_a_part(source_server, "/a.bin")
     assert download.fetch(item(source_server, "/a.bin")).path.read_bytes() == BODY
     assert "Range" in source_server.requests[-1].headers
@@ -612,6 +612,14 @@ def test_the_size_of_a_server_that_does_not_answer_head(source_server) -> None:
     assert download.size_of(plain) == len(BODY)
     assert not download.describe(plain).ranges
     assert download.size_of(source_server.put("/d.bin", b"")) == 0
+
+
+def test_parts_are_tried_where_the_server_does_not_speak_of_them(source_server) -> None:
+    url = source_server.put("/a.bin", BODY, headers={"Accept-Ranges": ""})
+    about = download.describe(url)
+    assert about.ranges
+    assert about.size_bytes == len(BODY)
+    assert source_server.requests[-1].headers["Range"] == "bytes=0-0"
 
 
 def test_the_size_of_what_is_missing_or_faulty(source_server) -> None:
