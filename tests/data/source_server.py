@@ -98,7 +98,8 @@ class SourceServer:
 
         `path` may hold a query; without one, it answers every query. `etag`
         None makes one from the bytes, an empty one sends none. `ranges` False
-        ignores Range, and says so, `head` False refuses HEAD (405), `announce` False says no length.
+        ignores Range, and says so, `head` False refuses HEAD (405), `announce` False says
+        no length.
         """
         mark = f'"{hashlib.sha256(body).hexdigest()[:16]}"' if etag is None else etag
         self._files[path] = _File(
