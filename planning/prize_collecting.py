@@ -429,7 +429,19 @@ class _Search:
         fee = np.zeros(2 * self.sites.size, np.int64)
         fee[1::2] = np.floor(self.prize[self.sites] * steps).astype(np.int64)
         slack = np.concatenate([weight[g.edge], fee])
-        dual = kernels.dual_ascent(self.first, self.neighbour, self.is_terminal, task.root, slack)
+        none = np.empty(0, np.int64)
+        dual, _ = kernels.dual_ascent(
+            self.first,
+            self.neighbour,
+            self.is_terminal,
+            task.root,
+            np.zeros(slack.size, np.uint8),
+            slack,
+            none,
+            np.zeros(1, np.int64),
+            none,
+            0,
+        )
         self.duals[price] = dual / steps
         tight = np.empty(g.m, np.uint8)
         seen = np.empty(g.n, np.uint8)

@@ -543,6 +543,75 @@ def shrink(
     return layer, smaller, number
 
 
+class _Dual:
+    """Cuts that each must be crossed, raised so that no arc is overpaid.
+
+    Parameters
+    ----------
+    root
+        Where every path is to start from.
+    slack
+        What is left of the cost of each arc; per slot.
+    bound
+        The sum of the rises: what any tree costs at least.
+    room
+        Arcs of cuts that are remembered, per edge.
+    """
+
+    def __init__(self, graph: Graph, root: int, room: int) -> None:
+        self.root = root
+        self.slack: Ints = graph.cost[graph.edge]
+        self.bound = 0
+        count = min(room, 8) * graph.m
+        self.raised = np.zeros(count, np.int64)
+        self.cut_first = np.zeros(count + 1, np.int64)
+        self.cut_arc = np.empty(room * graph.m, np.int64)
+        self.cuts = 0
+
+    @property
+    def cut_arrays(self) -> tuple[Ints, Ints, Ints, Ints]:
+        return self.slack, self.raised, self.cut_first, self.cut_arc
+
+    @staticmethod
+    def ascended(graph: Graph, root: int, guide: Mask | None, room: int) -> _Dual:
+        """Return the result of a dual ascent, guided by a tree if one is given."""
+        dual = _Dual(graph, root, room)
+        arcs = np.zeros(2 * graph.m, np.uint8) if guide is None else guide
+        dual.bound, dual.cuts = kernels.dual_ascent(
+            graph.first, graph.neighbour, graph.is_terminal, root, arcs, *dual.cut_arrays, 0
+        )
+        return dual
+
+    def adjust(
+        self,
+        graph: Graph,
+        guide: Mask,
+        *,
+        centre: int,
+        reach: int,
+        chance: NDArray[np.float64],
+        noise: float,
+    ) -> None:
+        """Take cuts back around a node and ascend anew, unless the bound would fall."""
+        rise, self.cuts = kernels.adjust_cuts(
+            graph.first,
+            graph.neighbour,
+            graph.is_terminal,
+            self.root,
+            guide,
+            centre,
+            reach,
+            chance,
+            noise,
+            *self.cut_arrays,
+            self.cuts,
+        )
+        self.bound += rise
+        full = self.cut_first[self.cuts] > 0.8 * self.cut_arc.size
+        if full or self.cuts > 0.8 * self.raised.size:
+            self.cuts = kernels.pack_cuts(self.raised, self.cut_first, self.cut_arc, self.cuts)
+
+
 class _Search:
     """The state of a search: the graph as reduced so far, the best tree, the bound.
 
@@ -565,6 +634,7 @@ class _Search:
         self.random = np.random.default_rng(_SEED)
         self.useless: Mask = np.zeros(graph.m, np.uint8)
         self.roots_used: list[int] = []
+        self.dual: _Dual | None = None
 
     @property
     def solved(self) -> bool:
@@ -610,19 +680,52 @@ class _Search:
 
     # -- bounds
 
-    def ascend(self, root: int) -> tuple[Mask, int]:
+    def ascend(self, root: int, *, guided: bool) -> None:
         """Raise the bound from a root, mark useless edges, grow a tree in what is tight."""
+        dual = _Dual.ascended(self.graph, root, self.guide(root) if guided else None, room=0)
+        self.learn_from(dual)
+
+    def guide(self, root: int) -> Mask:
+        """Return the arcs of the best tree, away from the root."""
         g = self.graph
-        slack = g.cost[g.edge]
-        bound = kernels.dual_ascent(g.first, g.neighbour, g.is_terminal, root, slack)
-        self.raise_lower(bound)
+        in_tree = np.zeros(g.m, np.uint8)
+        in_tree[self.best_here()] = 1
+        guide = np.empty(2 * g.m, np.uint8)
+        kernels.arcs_from(*g.slots, in_tree, root, guide)
+        return guide
+
+    def learn_from(self, dual: _Dual) -> None:
+        """Take a dual solution's bound, useless edges and tree."""
+        g = self.graph
+        self.raise_lower(dual.bound)
         tight = np.empty(g.m, np.uint8)
-        kernels.saturated_edges(*g.slots, slack, root, tight, np.empty(g.n, np.uint8))
-        result = self.grow(np.where(tight != 0, g.cost, -1), root)
-        room = self.upper - self.offset - bound
+        kernels.saturated_edges(*g.slots, dual.slack, dual.root, tight, np.empty(g.n, np.uint8))
+        self.grow(np.where(tight != 0, g.cost, -1), dual.root)
+        room = self.upper - self.offset - dual.bound
         if room > 0:
-            kernels.useless_edges(*g.slots, slack, g.is_terminal, root, room, self.useless)
-        return result
+            kernels.useless_edges(
+                *g.slots, dual.slack, g.is_terminal, dual.root, room, self.useless
+            )
+
+    def adjust(self, times: int) -> None:
+        """Improve one dual solution here and there, keeping every rise of the bound."""
+        g = self.graph
+        if self.dual is None:
+            root = self.pick_root()
+            self.dual = _Dual.ascended(g, root, self.guide(root), room=100)
+        guide = self.guide(self.dual.root)
+        most = min(1500, max(g.n // 2, 2))
+        for _ in range(times):
+            self.dual.adjust(
+                g,
+                guide,
+                centre=int(self.random.integers(g.n)),
+                reach=int(self.random.integers(most // 4, most + 1)),
+                chance=self.random.random(509),
+                noise=float(self.random.choice([0.05, 0.2, 0.5, 0.8])),
+            )
+            self.tick()
+        self.learn_from(self.dual)
 
     def raise_lower(self, bound: int) -> None:
         # Edges were taken out that only trees as dear as the best one could hold.
@@ -655,6 +758,7 @@ class _Search:
         self.graph = smaller
         self.useless = np.zeros(smaller.m, np.uint8)
         self.roots_used = []
+        self.dual = None
         return smaller.m < g.m
 
     def settle(self) -> bool:
@@ -698,32 +802,44 @@ class _Search:
         return root
 
     def run(self, ascents: int, variations: int, effort: int) -> None:
-        """Search with a given number of ascents and of varied trees."""
+        """Search in rounds: bounds from several roots, varied trees, a better dual.
+
+        Parameters
+        ----------
+        ascents
+            Rounds of three dual ascents each, at most.
+        variations
+            Varied trees in each round; 0 for a quick search.
+        effort
+            Steps of each search for ways round an edge; 0 for none.
+        """
         if self.simplify(effort):
             return
         first_root = int(np.argmax(self.graph.is_terminal))
         self.grow(self.graph.cost, first_root)
-        self.ascend(first_root)
+        self.ascend(first_root, guided=False)
         stale = 0
-        done = 0
-        while not self.solved:
-            self.tick(done / max(ascents, 1))
+        for number in range(ascents):
+            if self.solved:
+                return
+            self.tick(number / ascents)
             before = self.upper, self.lower, self.graph.m
-            for _ in range(3):
-                self.ascend(self.pick_root())
-                done += 1
+            for turn in range(3):
+                self.ascend(self.pick_root(), guided=turn != number % 3)
                 if self.solved:
                     return
-                self.tick(done / max(ascents, 1))
+                self.tick()
             for _ in range(variations):
                 self.vary()
                 self.tick()
+            if variations:
+                self.adjust(60)
             removed = int(np.count_nonzero(self.useless))
             if removed > 0.02 * self.graph.m and self.simplify(effort):
                 return
             same = (self.upper, self.lower) == before[:2] and self.graph.m > 0.98 * before[2]
             stale = stale + 1 if same else 0
-            if done >= ascents or stale >= 3:
+            if stale >= 4:
                 return
 
     def vary(self) -> None:
@@ -749,7 +865,7 @@ class _Search:
         union[mine] = 1
         edges = np.flatnonzero(union)
         part = _Search(Graph.of(g.tail[edges], g.head[edges], g.cost[edges], g.is_terminal), None)
-        part.run(ascents=6, variations=0, effort=30)
+        part.run(ascents=2, variations=0, effort=30)
         if part.upper + self.offset < self.upper:
             in_nodes = np.zeros(g.n, np.uint8)
             chosen = edges[part.best]
@@ -781,12 +897,17 @@ def solve(network: Network, is_terminal: Mask, clock: Clock) -> tuple[Ints, int]
     """
     search = _Search(Graph.of(network.tail, network.head, network.whole, is_terminal), clock)
     try:
-        search.run(ascents=60, variations=8, effort=200)
+        search.run(ascents=rounds_for(network.tail.size), variations=8, effort=200)
     except OutOfTimeError:
         if search.upper == 2**62 or search.lower == 0:
             search.clock = None
             search.run(ascents=0, variations=0, effort=0)
     return search.best, search.lower
+
+
+def rounds_for(edges: int) -> int:
+    """Return how many rounds of search a network of this size gets at most."""
+    return int(np.clip(600_000 // max(edges, 1), 12, 60))
 
 
 @functools.cache
@@ -802,5 +923,7 @@ def warm_up() -> None:
     search = _Search(Graph.of(tail, head, cost, is_terminal), None)
     # Without reductions first, so that every kernel is met.
     search.grow(cost, 0)
-    search.ascend(0)
-    search.run(ascents=3, variations=1, effort=10)
+    search.ascend(0, guided=False)
+    search.adjust(2)
+    search.vary()
+    search.run(ascents=1, variations=1, effort=10)

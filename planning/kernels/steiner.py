@@ -18,6 +18,9 @@ Mask = NDArray[np.uint8]
 #: Farther than any path; sums of two stay within 64 bits.
 FAR = 1 << 61
 
+#: How many arcs a further crossing of the known tree counts for in a dual ascent.
+LATER = 30
+
 
 # ----------------------------------------------------------------------------------------
 # A heap of nodes ordered by key, with decrease; `place` is where a node lies in it, or -1.
@@ -891,13 +894,29 @@ def twin_slots(first: Ints, neighbour: Ints, edge: Ints, twin: Ints) -> None:
 
 
 @njit(cache=True, nogil=True)
-def dual_ascent(first: Ints, neighbour: Ints, is_terminal: Mask, root: int, slack: Ints) -> int:
+def dual_ascent(
+    first: Ints,
+    neighbour: Ints,
+    is_terminal: Mask,
+    root: int,
+    guide: Mask,
+    slack: Ints,
+    raised: Ints,
+    cut_first: Ints,
+    cut_arc: Ints,
+    cuts: int,
+) -> tuple[int, int]:
     """Wong's dual ascent on directed arcs; return by how much it raises the bound.
 
     Slot p stands for the arc from ``neighbour[p]`` to the node that p belongs to, and
-    ``slack[p]`` is its cost, or what earlier bounds left of it; it is lowered here. The
-    least component is raised first (Wong, A dual ascent approach for Steiner tree
-    problems on a directed graph, 1984).
+    ``slack[p]`` is its cost, or what earlier cuts left of it; it is lowered here. The
+    least cut is raised first (Wong, A dual ascent approach for Steiner tree problems on
+    a directed graph, 1984), but one that a known good tree, the arcs marked in `guide`,
+    crosses more than once comes late: it would be paid for more than once.
+
+    Cuts are written down, while there is room, after the `cuts` that are there: how
+    far each was raised, and its arcs at ``cut_arc[cut_first[k]:cut_first[k + 1]]``.
+    Returns the rise of the bound and the number of cuts written down.
     """
     n = first.shape[0] - 1
     heap = np.empty(n, np.int64)
@@ -924,7 +943,7 @@ def dual_ascent(first: Ints, neighbour: Ints, is_terminal: Mask, root: int, slac
         queue[0] = t
         filled = 1
         scanned = 0
-        cuts = 0
+        arcs = 0
         while True:
             met = False
             while scanned < filled and not met:
@@ -942,31 +961,40 @@ def dual_ascent(first: Ints, neighbour: Ints, is_terminal: Mask, root: int, slac
                         queue[filled] = u
                         filled += 1
                     else:
-                        cut[cuts] = p
-                        cuts += 1
+                        cut[arcs] = p
+                        arcs += 1
             if met:
                 # Another active terminal, or the root, now stands for this one.
                 active[t] = 0
                 break
             kept = 0
+            crossings = 0
             least = FAR
-            for i in range(cuts):
+            for i in range(arcs):
                 p = cut[i]
                 if mark[neighbour[p]] != stamp:
                     cut[kept] = p
                     kept += 1
+                    crossings += guide[p]
                     least = min(least, slack[p])
-            cuts = kept
-            if cuts == 0:
+            arcs = kept
+            if arcs == 0:
                 active[t] = 0
                 break
-            if size > 0 and 4 * cuts > 5 * key[heap[0]]:
-                key[t] = cuts
+            score = arcs + LATER * max(crossings - 1, 0)
+            if size > 0 and 4 * score > 5 * key[heap[0]]:
+                key[t] = score
                 size = _push(heap, place, key, size, t)
                 break
             bound += least
+            if cuts < raised.shape[0] and cut_first[cuts] + arcs <= cut_arc.shape[0]:
+                at = cut_first[cuts]
+                cut_arc[at : at + arcs] = cut[:arcs]
+                raised[cuts] = least
+                cuts += 1
+                cut_first[cuts] = at + arcs
             kept = 0
-            for i in range(cuts):
+            for i in range(arcs):
                 p = cut[i]
                 slack[p] -= least
                 if slack[p] > 0:
@@ -983,11 +1011,130 @@ def dual_ascent(first: Ints, neighbour: Ints, is_terminal: Mask, root: int, slac
                     queue[filled] = u
                     filled += 1
             if met:
-                # All slacks of this cut must fall before leaving; they have.
                 active[t] = 0
                 break
-            cuts = kept
-    return bound
+            arcs = kept
+    return bound, cuts
+
+
+@njit(cache=True, nogil=True)
+def adjust_cuts(
+    first: Ints,
+    neighbour: Ints,
+    is_terminal: Mask,
+    root: int,
+    guide: Mask,
+    centre: int,
+    reach: int,
+    chance: NDArray[np.float64],
+    noise: float,
+    slack: Ints,
+    raised: Ints,
+    cut_first: Ints,
+    cut_arc: Ints,
+    cuts: int,
+) -> tuple[int, int]:
+    """Take cuts back around a node and ascend anew; undo it if the bound would fall.
+
+    The `reach` nodes nearest to `centre`, in steps, are the surroundings. There, the
+    cuts go that the tree `guide` crosses more than once, and a part `noise` of the
+    others, by the random numbers `chance` (dual adjustment: Poggi de Aragão, Uchoa and
+    Werneck, Dual heuristics on the exact solution of large Steiner problems, 2001).
+    Returns the rise of the bound and the number of cuts; a cut raised by 0 is dead.
+    """
+    n = first.shape[0] - 1
+    near = np.zeros(n, np.uint8)
+    queue = np.empty(n, np.int64)
+    queue[0] = centre
+    near[centre] = 1
+    filled = 1
+    scanned = 0
+    while scanned < filled and filled < reach:
+        v = queue[scanned]
+        scanned += 1
+        for p in range(first[v], first[v + 1]):
+            u = neighbour[p]
+            if not near[u]:
+                near[u] = 1
+                queue[filled] = u
+                filled += 1
+    old_slack = slack.copy()
+    gone = np.empty(cuts, np.int64)
+    by = np.empty(cuts, np.int64)
+    gone_count = 0
+    fall = 0
+    for k in range(cuts):
+        if raised[k] == 0:
+            continue
+        touches = False
+        crossings = 0
+        for i in range(cut_first[k], cut_first[k + 1]):
+            crossings += guide[cut_arc[i]]
+            touches = touches or near[neighbour[cut_arc[i]]]
+        if not touches or (crossings <= 1 and chance[k % chance.shape[0]] >= noise):
+            continue
+        gone[gone_count] = k
+        by[gone_count] = raised[k]
+        gone_count += 1
+        fall += raised[k]
+        for i in range(cut_first[k], cut_first[k + 1]):
+            slack[cut_arc[i]] += raised[k]
+        raised[k] = 0
+    rise, now = dual_ascent(
+        first, neighbour, is_terminal, root, guide, slack, raised, cut_first, cut_arc, cuts
+    )
+    if rise >= fall:
+        return rise - fall, now
+    slack[:] = old_slack
+    for i in range(gone_count):
+        raised[gone[i]] = by[i]
+    return 0, cuts
+
+
+@njit(cache=True, nogil=True)
+def pack_cuts(raised: Ints, cut_first: Ints, cut_arc: Ints, cuts: int) -> int:
+    """Drop dead cuts; return how many are left."""
+    kept = 0
+    at = 0
+    start = 0
+    for k in range(cuts):
+        stop = cut_first[k + 1]
+        if raised[k] > 0:
+            raised[kept] = raised[k]
+            for i in range(start, stop):
+                cut_arc[at] = cut_arc[i]
+                at += 1
+            kept += 1
+            cut_first[kept] = at
+        start = stop
+    return kept
+
+
+@njit(cache=True, nogil=True)
+def arcs_from(
+    first: Ints, neighbour: Ints, edge: Ints, in_tree: Mask, root: int, guide: Mask
+) -> None:
+    """Mark the arcs of a tree that lead away from the root."""
+    n = first.shape[0] - 1
+    guide[:] = 0
+    above = np.full(n, -1, np.int64)
+    stack = np.empty(n, np.int64)
+    seen = np.zeros(n, np.uint8)
+    stack[0] = root
+    seen[root] = 1
+    height = 1
+    while height > 0:
+        height -= 1
+        v = stack[height]
+        for p in range(first[v], first[v + 1]):
+            if edge[p] == above[v]:
+                guide[p] = 1
+            elif in_tree[edge[p]] and not seen[neighbour[p]]:
+                u = neighbour[p]
+                seen[u] = 1
+                above[u] = edge[p]
+                stack[height] = u
+                height += 1
 
 
 @njit(cache=True, nogil=True)
