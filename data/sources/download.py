@@ -23,7 +23,7 @@ from typing import Any
 import requests
 import urllib3.exceptions
 
-from data.errors import InputError, message
+from data.errors import InputError
 from data.sources.archives import gunzip, unzip
 from data.sources.download_cache import CACHE_VARIABLE, Known, Slot, cache_folder, writable
 from data.sources.file_kinds import PAGE, Kind, starts_as, wanted_kind
@@ -439,7 +439,7 @@ def _unexpected(ask: _Ask, start: bytes, content_type: str, *, is_page: bool) ->
     values = {
         "source": ask.item.source,
         "address": shown(ask.url),
-        "expected": message(ask.kind.value),
+        "expected": ask.kind.said,
     }
     if is_page:
         return SourceError(
@@ -459,7 +459,7 @@ def _unexpected(ask: _Ask, start: bytes, content_type: str, *, is_page: bool) ->
 
 def _fault_of(ask: _Ask, path: Path) -> SourceError | None:
     """Look at the end of a file, for servers that do not say how long it is."""
-    values = {"source": ask.item.source, "file": ask.item.key, "expected": message(ask.kind.value)}
+    values = {"source": ask.item.source, "file": ask.item.key, "expected": ask.kind.said}
     damaged = SourceError("{source}: {file} is damaged or cut off (expected {expected})", **values)
     size = path.stat().st_size
     if size == 0 and ask.kind is not Kind.ANY:

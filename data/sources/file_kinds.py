@@ -6,6 +6,7 @@ import re
 from enum import Enum
 from pathlib import Path
 
+from data.errors import Message, message
 from data.sources.source import Item
 
 
@@ -22,6 +23,23 @@ class Kind(Enum):
     PBF = "an OSM PBF file"
     CSV = "a table of text"
 
+    @property
+    def said(self) -> Message:
+        """The value as a message, so that it is translated."""
+        return _SAID[self]
+
+
+_SAID = {
+    Kind.ANY: message("a file"),
+    Kind.JSON: message("JSON"),
+    Kind.ZIP: message("a zip archive"),
+    Kind.GZIP: message("a gzip file"),
+    Kind.GEOTIFF: message("a GeoTIFF"),
+    Kind.GPKG: message("a GeoPackage"),
+    Kind.PARQUET: message("a Parquet file"),
+    Kind.PBF: message("an OSM PBF file"),
+    Kind.CSV: message("a table of text"),
+}
 
 _MAGIC: dict[Kind, tuple[bytes, ...]] = {
     Kind.ZIP: (b"PK\x03\x04", b"PK\x05\x06"),

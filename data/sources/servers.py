@@ -412,9 +412,10 @@ def refuse(answer: requests.Response, url: str, source: str) -> NoReturn:
         raise Again(error, wait_s=wait_s)
     if status in _MISSING and not said:
         raise MissingError("{source}: there is no file {address} (status {status})", **values)
+    if status in _MISSING:
+        raise MissingError("{source}: {address} says: {said} (status {status})", **values)
     if said:
-        kind = MissingError if status in _MISSING else SourceError
-        raise kind("{source}: {address} says: {said} (status {status})", **values)
+        raise SourceError("{source}: {address} says: {said} (status {status})", **values)
     raise SourceError("{source}: {address} refuses the request (status {status})", **values)
 
 

@@ -24,7 +24,7 @@ import rasterio.errors
 import rasterio.fill
 from rasterio.windows import Window
 
-from data.errors import InputError, message
+from data.errors import InputError
 from data.sources import download, servers
 from data.sources.download_cache import Known, Slot, writable
 from data.sources.file_kinds import PAGE
@@ -557,7 +557,7 @@ def _diagnose(item: Item) -> None:
         raise download.SourceError(
             "{source}: {address} sent a web page instead of {expected}; the address may have "
             "moved, or the network asks to sign in first",
-            expected=message(download.Kind.GEOTIFF.value),
+            expected=download.Kind.GEOTIFF.said,
             **values,
         )
     raise download.SourceError(
