@@ -369,7 +369,7 @@ def live_wanted(config: pytest.Config) -> bool:
     return "live" in (config.getoption("markexpr") or "").replace("not live", "")
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def no_network(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let no test reach the internet by accident, unless the user asks for that: ``-m live``.
 
