@@ -116,24 +116,23 @@ class Reading:
 
 
 class Source(Protocol):
-    """One open source of data.
+    """One open source of data."""
 
-    Attributes
-    ----------
-    name
-        Short name for the command line, e.g. ``"worldcover"``.
-    title
-        What it is, with who makes it.
-    gives
-        Layers and rasters that it can fill.
-    licence
-        Terms of use.
-    """
+    @property
+    def name(self) -> str:
+        """Short name for the command line, e.g. ``"worldcover"``."""
 
-    name: str
-    title: str
-    gives: tuple[str, ...]
-    licence: str
+    @property
+    def title(self) -> str:
+        """What it is, with who makes it."""
+
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """Layers and rasters that it can fill."""
+
+    @property
+    def licence(self) -> str:
+        """Terms of use."""
 
     def find(self, place: Place) -> list[Item]:
         """Return what the source has for a place; nothing large is carried."""
