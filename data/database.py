@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -33,6 +34,7 @@ FORMAT = 1
 
 _AREA_TABLE = "study_area"
 _PROVENANCE_TABLE = "provenance"
+_HISTORY_TABLE = "history"
 _RESERVED = {"fid", "geom"}
 _CACHED = 64
 
@@ -51,6 +53,34 @@ class Entry:
 
     file: str
     provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change that can be undone.
+
+    Parameters
+    ----------
+    number
+        Number of the step, rising.
+    what
+        What was done, in English.
+    file
+        File that it was done with; may be empty.
+    names
+        Layers and rasters that it changed.
+    when
+        Time in UTC, ISO 8601.
+    after
+        What says the content of each of `names` after the step.
+    """
+
+    number: int
+    what: str
+    file: str
+    names: tuple[str, ...]
+    when: str
+    after: Mapping[str, str]
 
 
 class _Cache:
@@ -164,6 +194,11 @@ class GeoPackage:
         index: dict[str, Entry] = CACHE.get(self._key(_PROVENANCE_TABLE), self._read_index)
         return dict(index)
 
+    def history(self) -> list[Step]:
+        """Return the steps that can be undone, the oldest first."""
+        steps: list[Step] = CACHE.get(self._key(_HISTORY_TABLE), self._read_history)
+        return list(steps)
+
     def read(self, layer: str) -> pd.DataFrame:
         """Return a layer in its declared types; the caller must not change it."""
         frame: pd.DataFrame = CACHE.get(
@@ -190,6 +225,7 @@ class GeoPackage:
         frames: Mapping[str, pd.DataFrame],
         gone: set[str],
         index: Mapping[str, Entry],
+        history: Sequence[Step] | None = None,
     ) -> None:
         """Write a copy of the database with changes to another file, down to the disk.
 
@@ -205,6 +241,9 @@ class GeoPackage:
             Layers to remove.
         index
             All layers and rasters that count in the copy.
+        history
+            Steps that can be undone; None leaves them as they are. The content
+            after the last one is taken from the copy.
         """
         if self.path.exists():
             self._copy(target)
@@ -225,7 +264,70 @@ class GeoPackage:
             there = {row[0] for row in connection.execute("SELECT table_name FROM gpkg_contents")}
         for name in gone & there:
             _drop_layer(target, name)
+        if history:
+            _write_layer(target, _HISTORY_TABLE, self._history_table(target, history, index), None)
+        elif history is not None and _HISTORY_TABLE in there:
+            _drop_layer(target, _HISTORY_TABLE)
         sync(target)
+
+    def state(self, name: str, index: Mapping[str, Entry]) -> str:
+        """Return what says the content of a layer or raster.
+
+        Parameters
+        ----------
+        name
+            Its name.
+        index
+            All that there are.
+
+        Returns
+        -------
+        str
+            The same as long as the content is the same.
+        """
+        entry = index.get(name)
+        if entry is None:
+            return "absent"
+        return entry.file or self.hash_of(name)
+
+    def _history_table(
+        self, target: Path, history: Sequence[Step], index: Mapping[str, Entry]
+    ) -> pd.DataFrame:
+        copy = GeoPackage(target)
+        rows = []
+        for step in history:
+            after = dict(step.after)
+            for name in step.names:
+                if name not in after:
+                    layer = name in index and not index[name].file
+                    after[name] = (
+                        frame_hash(schema.conform(name, copy.read_raw(name)))
+                        if layer
+                        else self.state(name, index)
+                    )
+            facts = {"names": " ".join(step.names), "after": json.dumps(after)}
+            rows.append({**asdict(step), **facts})
+        return pd.DataFrame(rows)
+
+    def _read_history(self) -> list[Step]:
+        with self._readable():
+            if _HISTORY_TABLE not in pyogrio.list_layers(self.path)[:, 0]:
+                return []
+        table = self._read_table(_HISTORY_TABLE).fillna("")
+        try:
+            return [
+                Step(
+                    int(row["number"]),
+                    row["what"],
+                    row["file"],
+                    tuple(row["names"].split()),
+                    row["when"],
+                    json.loads(row["after"]),
+                )
+                for row in table.sort_values("number").to_dict("records")
+            ]
+        except (KeyError, ValueError) as error:
+            raise self._damaged("the table history is not complete") from error
 
     def _copy(self, target: Path) -> None:
         """Copy with SQLite's own means, so that another program's open changes are whole."""

@@ -291,6 +291,12 @@ def _coordinate_columns(
     return (x, y, crs) if x is not None and y is not None else None
 
 
+_EXAMPLES = {
+    180: {"decimal": "105.912", "parts": "105°54'43.2\"E"},
+    90: {"decimal": "20.546", "parts": "20°32'45.6\"N"},
+}
+
+
 def _points(frame: pd.DataFrame, columns: CoordinateColumns, faults: Faults) -> gpd.GeoSeries:
     """Return points from two columns; ranges are checked with those of other files."""
     values = []
@@ -299,7 +305,12 @@ def _points(frame: pd.DataFrame, columns: CoordinateColumns, faults: Faults) -> 
         numbers, wrong = to_number(frame[name])
         expected = message("expected a number, in the unit of {crs}", crs=columns[2])
         if geographic:
-            expected = message("expected a number from {low} to {high} deg", low=-limit, high=limit)
+            expected = message(
+                "expected degrees from {low} to {high}, such as {decimal} or {parts}",
+                low=-limit,
+                high=limit,
+                **_EXAMPLES[limit],
+            )
         faults.values(name, wrong | numbers.isna().to_numpy(bool), frame[name], expected)
         values.append(numbers.to_numpy())
     shapes = np.asarray(shapely.points(values[0], values[1]), dtype=object)
@@ -318,7 +329,7 @@ def _check_coordinates(
     x, y = _centres(shapes)
     box = None
     if bounds is not None and crs is not None:
-        box = _box_around(bounds, crs, shapes.crs)
+        box = box_around(bounds, crs, shapes.crs)
     geographic = shapes.crs.is_geographic
     valid = np.isfinite(x)
     if geographic:
@@ -352,8 +363,23 @@ def _check_coordinates(
     return swapped | out
 
 
-def _box_around(bounds: Bounds, crs: str, target: Any) -> Bounds:
-    """Return the study area's box with a margin of its own size, in another CRS."""
+def box_around(bounds: Bounds, crs: str, target: Any) -> Bounds:
+    """Return the study area's box with a margin of its own size, in another CRS.
+
+    Parameters
+    ----------
+    bounds
+        x_min, y_min, x_max, y_max in `crs`. [m]
+    crs
+        Metric CRS.
+    target
+        CRS of the result.
+
+    Returns
+    -------
+    tuple of float
+        x_min, y_min, x_max, y_max.
+    """
     margin = max(bounds[2] - bounds[0], bounds[3] - bounds[1], 50_000.0)
     wide = (bounds[0] - margin, bounds[1] - margin, bounds[2] + margin, bounds[3] + margin)
     transformer = pyproj.Transformer.from_crs(crs, target, always_xy=True)

@@ -5,20 +5,28 @@ A workspace is a folder::
     workspace.gpkg    layers, tables, the study area and provenance; opens in QGIS
     rasters/*.tif     Cloud-Optimised GeoTIFF, named by their content
     manifest.json     the provenance once more, for people
+    history/*.gpkg    the database as it was before each of the last imports
 
 Every change is made on a copy of the database, which then takes the place of
 the old one in a single step. Rasters are written beside it under new names
 first, and the database says which of them count, so layers, rasters and
 provenance change together or not at all, even if the program is killed.
 Readers never wait; writers wait for each other.
+
+A change that can be undone leaves the replaced database in ``history``; the new
+database holds the list of these steps, so a step is there if and only if its
+change is. Undoing takes the layers and rasters of the step from there and leaves
+all others as they are.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -35,12 +43,20 @@ from data import schema
 from data.area import Provenance as Provenance
 from data.area import StudyAreaInfo as StudyAreaInfo
 from data.database import CACHE, FORMAT, Entry, GeoPackage, signature, sync, sync_folder
+from data.database import Step as Step
 from data.errors import InputError, Problem, ValidationError
 from data.grid import Grid, Raster
 from data.rasters import RasterInfo
 
 DATABASE = "workspace.gpkg"
 
+HISTORY_STEPS = 10
+"""Most changes that can be undone."""
+
+HISTORY_BYTES = 2_000_000_000
+"""Disk space above which older changes can no longer be undone; the last one always can."""
+
+_HISTORY = "history"
 _TEMPORARY = ".tmp-"
 _LOCK_TIMEOUT_S = 60.0
 
@@ -274,6 +290,7 @@ class Workspace:
         *,
         rasters: Mapping[str, Raster | Path] | None = None,
         drop: Iterable[str] = (),
+        undoable: tuple[str, str] | None = None,
     ) -> list[Problem]:
         """Replace layers and rasters, all at once or, if anything is wrong, none.
 
@@ -287,6 +304,9 @@ class Workspace:
             New content by raster: values, or a file in any CRS.
         drop
             Layers and rasters to remove.
+        undoable
+            What is done, and the file that it is done with, where `undo` shall
+            be able to take it back.
 
         Returns
         -------
@@ -301,10 +321,114 @@ class Workspace:
             If a raster is not usable or provenance is missing.
         """
         return self._commit(
-            dict(layers), dict(provenance), dict(rasters or {}), area=None, drop=set(drop)
+            dict(layers),
+            dict(provenance),
+            dict(rasters or {}),
+            area=None,
+            drop=set(drop),
+            undoable=undoable,
         )
 
-    def write_raster(self, name: str, raster: Raster | Path, provenance: Provenance) -> None:
+    def history(self) -> list[Step]:
+        """Return the changes that `undo` can take back, the last one first."""
+        return self._database.history()[::-1]
+
+    def undo(self) -> Step:
+        """Take the last undoable change back.
+
+        The layers and rasters that it changed become what they were, with their
+        provenance; what others were since then is kept.
+
+        Returns
+        -------
+        Step
+            What was undone.
+
+        Raises
+        ------
+        InputError
+            If there is nothing to undo, or one of these layers or rasters was
+            changed since then, or does not fit the others any more; then
+            nothing is changed.
+        """
+        with self.locked():
+            self._clean()
+            steps = self._database.history()
+            if not steps:
+                raise InputError("There is no import to undo in {folder}", folder=self.folder)
+            step = steps[-1]
+            index = self._database.index()
+            for name in step.names:
+                if self._database.state(name, index) != step.after.get(name):
+                    raise InputError(
+                        "{name} was changed after the import of {time} ({what}); undoing it would "
+                        "lose that change",
+                        name=name,
+                        time=step.when,
+                        what=step.what,
+                    )
+            old = GeoPackage(self._kept(step))
+            old.check()
+            before = old.index()
+            kept = {name: entry for name, entry in index.items() if name not in step.names}
+            kept |= {name: before[name] for name in step.names if name in before}
+            frames = {
+                name: old.read(name)
+                for name in step.names
+                if name in before and name in schema.LAYERS
+            }
+            if {"masts", "cells"} & set(step.names):
+                self._check_restored(frames, kept)
+            gone = {name for name in step.names if name in index and name not in before}
+            self._replace_database(self.area, frames, gone, kept, steps[:-1])
+        return step
+
+    def _kept(self, step: Step) -> Path:
+        return self.folder / _HISTORY / f"{step.number:06d}.gpkg"
+
+    def _check_restored(
+        self, frames: Mapping[str, pd.DataFrame], kept: Mapping[str, Entry]
+    ) -> None:
+        """Refuse to undo what would leave cells without their masts."""
+        if "cells" not in kept:
+            return
+        now = {
+            name: frames[name] if name in frames else self._database.read(name)
+            for name in ("cells", "masts")
+            if name in kept
+        }
+        known = set(now["masts"]["mast_id"]) if "masts" in now else set()
+        orphans = int((~now["cells"]["mast_id"].isin(known)).sum())
+        if orphans:
+            raise InputError(
+                "Undoing would leave {count} cells without their masts; undo or replace the later "
+                "change of masts or cells first",
+                count=orphans,
+            )
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file into the folder in one step.
+
+        Parameters
+        ----------
+        name
+            File name.
+        text
+            Content.
+        """
+        temporary = self.folder / f"{_TEMPORARY}{os.getpid()}-{name}"
+        temporary.write_text(text, encoding="utf-8")
+        sync(temporary)
+        temporary.replace(self.folder / name)
+
+    def write_raster(
+        self,
+        name: str,
+        raster: Raster | Path,
+        provenance: Provenance,
+        *,
+        undoable: tuple[str, str] | None = None,
+    ) -> None:
         """Replace a raster.
 
         Parameters
@@ -315,8 +439,10 @@ class Workspace:
             Values, or a file that GDAL reads, in any CRS, which is kept.
         provenance
             Where it came from.
+        undoable
+            See `write`.
         """
-        self.write({}, {name: provenance}, rasters={name: raster})
+        self.write({}, {name: provenance}, rasters={name: raster}, undoable=undoable)
 
     def raster_path(self, name: str) -> Path:
         """Return the GeoTIFF of a raster.
@@ -462,7 +588,8 @@ class Workspace:
         )
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
+        """Keep other writers out; not for use around the writes of this class."""
         lock = filelock.FileLock(self.folder / ".lock")
         try:
             with lock.acquire(timeout=_LOCK_TIMEOUT_S):
@@ -484,13 +611,14 @@ class Workspace:
         area: StudyAreaInfo | None,
         drop: set[str] | None = None,
         keep: set[str] | None = None,
+        undoable: tuple[str, str] | None = None,
     ) -> list[Problem]:
         for name in (*layers, *rasters):
             if name not in provenance:
                 raise InputError("There is no provenance for {layer}", layer=name)
         for name in rasters:
             schema.raster_named(name)
-        with self._locked():
+        with self.locked():
             self._clean()
             index = self._database.index() if self._database.path.exists() else {}
             if area is not None:
@@ -508,25 +636,86 @@ class Workspace:
             for name in layers:
                 kept[name] = Entry("", provenance[name])
             written: list[Path] = []
-            temporary = self.folder / f"{_TEMPORARY}{os.getpid()}.gpkg"
             try:
                 for name, source in rasters.items():
                     path = self._write_raster(name, source)
                     written.append(path)
                     kept[name] = Entry(path.name, provenance[name])
-                self._database.write_copy(temporary, target, frames, gone, kept)
-                temporary.replace(self._database.path)
+                history: list[Step] | None = None if area is None else []
+                if undoable is not None and index:
+                    changed = {*layers, *rasters, *(gone & set(index))}
+                    history = self._history_with(changed, undoable, kept)
+                self._replace_database(target, frames, gone, kept, history, undoable is not None)
             except BaseException:
-                temporary.unlink(missing_ok=True)
-                used = {entry.file for entry in index.values()}
+                used = self._used_rasters()
                 for path in written:
                     if path.name not in used:
                         path.unlink(missing_ok=True)
                 raise
-            sync_folder(self.folder)
-            self._clean()
-            self._write_manifest()
         return warnings
+
+    def _replace_database(
+        self,
+        area: StudyAreaInfo,
+        frames: Mapping[str, pd.DataFrame],
+        gone: set[str],
+        index: Mapping[str, Entry],
+        history: list[Step] | None,
+        keep_old: bool = False,
+    ) -> None:
+        """Put a changed copy in the database's place, which `keep_old` moves to the history."""
+        temporary = self.folder / f"{_TEMPORARY}{os.getpid()}.gpkg"
+        try:
+            self._database.write_copy(temporary, area, frames, gone, index, history)
+            if keep_old and history:
+                # Until the new database says that it counts, the next writer removes it.
+                _keep(self._database.path, self._kept(history[-1]))
+            temporary.replace(self._database.path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(self.folder)
+        self._clean()
+        self._write_manifest()
+
+    def _history_with(
+        self, changed: set[str], undoable: tuple[str, str], index: Mapping[str, Entry]
+    ) -> list[Step]:
+        """Return the steps with a new one, without those for which there is no room."""
+        steps = self._database.history()
+        number = 1 + max((step.number for step in steps), default=0)
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        names = tuple(name for name in (*schema.LAYERS, *schema.RASTERS) if name in changed)
+        steps = steps[1 - HISTORY_STEPS :] if HISTORY_STEPS > 1 else []
+        current = {entry.file for entry in index.values()}
+        room = HISTORY_BYTES - self._database.path.stat().st_size
+        kept: list[Step] = []
+        for step in reversed(steps):
+            room -= self._bytes_of(step, current)
+            if room < 0:
+                break
+            kept.insert(0, step)
+        return [*kept, Step(number, *undoable, names, now, {})]
+
+    def _bytes_of(self, step: Step, current: set[str]) -> int:
+        """Return the disk space that only a step of the history uses, rasters included."""
+        with contextlib.suppress(OSError, InputError):
+            path = self._kept(step)
+            files = {entry.file for entry in GeoPackage(path).index().values()} - current - {""}
+            rasters = [self.folder / "rasters" / file for file in files]
+            return sum(each.stat().st_size for each in (path, *rasters) if each.exists())
+        return 0
+
+    def _used_rasters(self) -> set[str]:
+        """Return the files of rasters that the workspace or its history needs."""
+        if not self._database.path.exists():
+            return set()
+        used = {entry.file for entry in self._database.index().values()}
+        for step in self._database.history():
+            # A damaged file of the history must not hinder work on the workspace.
+            with contextlib.suppress(InputError):
+                used |= {entry.file for entry in GeoPackage(self._kept(step)).index().values()}
+        return used
 
     def _examined(
         self, layers: dict[str, pd.DataFrame], crs: str, gone: set[str], index: set[str]
@@ -572,7 +761,11 @@ class Workspace:
         ]:
             path.unlink(missing_ok=True)
         if self._database.path.exists():
-            used = {entry.file for entry in self._database.index().values()}
+            steps = {self._kept(step).name for step in self._database.history()}
+            for path in self.folder.glob(f"{_HISTORY}/*"):
+                if path.name not in steps:
+                    path.unlink(missing_ok=True)
+            used = self._used_rasters()
             for path in self.folder.glob("rasters/*.tif"):
                 if path.name not in used:
                     path.unlink(missing_ok=True)
@@ -591,10 +784,19 @@ class Workspace:
             ensure_ascii=False,
             indent=2,
         )
-        temporary = self.folder / f"{_TEMPORARY}{os.getpid()}.json"
-        temporary.write_text(text + "\n", encoding="utf-8")
-        sync(temporary)
-        temporary.replace(self.folder / "manifest.json")
+        self.write_text("manifest.json", text + "\n")
+
+
+def _keep(database: Path, target: Path) -> None:
+    """Keep a database that is about to be replaced; a link costs no time and no space."""
+    target.parent.mkdir(exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(database, target)
+    except OSError:
+        shutil.copyfile(database, target)
+        sync(target)
+    sync_folder(target.parent)
 
 
 def _check_left_cells(cells: pd.DataFrame, masts: pd.DataFrame | None) -> None:

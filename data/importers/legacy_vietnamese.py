@@ -260,6 +260,39 @@ def in_unicode(text: str, encoding: str) -> str:
     return _DECODERS[encoding](text)
 
 
+@functools.cache
+def _typed(encoding: str) -> dict[str, str]:
+    """Return the characters that stand for each letter in an encoding."""
+    if encoding == VNI:
+        typed = {letter: pair for pair, letter in reversed(_VNI_PAIRS.items())}
+        return typed | {letter: single for single, letter in _VNI_SINGLE.items()}
+    return {_DECODERS[encoding](char): char for char in map(chr, range(0xA0, 0x100))}
+
+
+def as_typed(text: str, encoding: str) -> str:
+    """Return the Western characters that a program shows for text in an older encoding.
+
+    Parameters
+    ----------
+    text
+        Vietnamese text.
+    encoding
+        `TCVN3` or `VNI`.
+
+    Returns
+    -------
+    str
+        What `converted` undoes; letters that the encoding lacks are kept.
+
+    Examples
+    --------
+    >>> as_typed("Hà Nam", TCVN3), as_typed("Phủ Lý", VNI)
+    ('Hµ Nam', 'Phuû Lyù')
+    """
+    typed = _typed(encoding)
+    return "".join(typed.get(char, char) for char in unicodedata.normalize("NFC", text))
+
+
 # How text is decoded
 
 
