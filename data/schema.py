@@ -627,6 +627,21 @@ SPEED_TESTS = Layer(
     "tile_id",
 )
 
+POINTS_OF_INTEREST = Layer(
+    "points_of_interest",
+    "Post office, office, school, hospital or the like",
+    pa.DataFrameSchema(
+        {
+            "poi_id": text("Identifier of the point", required=True, unique=True),
+            "kind": text("Kind, e.g. post_office", required=True),
+            "name": text("Name or address", nullable=True),
+            "operator": text("Who runs it", nullable=True),
+        }
+    ),
+    "Point",
+    "poi_id",
+)
+
 LAYERS: dict[str, Layer] = {
     layer.name: layer
     for layer in (
@@ -642,6 +657,7 @@ LAYERS: dict[str, Layer] = {
         OFFICES,
         NEIGHBOURS,
         SPEED_TESTS,
+        POINTS_OF_INTEREST,
     )
 }
 

@@ -175,6 +175,20 @@ def speed_tests() -> gpd.GeoDataFrame:
     )
 
 
+def points_of_interest() -> gpd.GeoDataFrame:
+    """Return a post office and a school without a name."""
+    return gpd.GeoDataFrame(
+        {
+            "poi_id": ["n1", "w2"],
+            "kind": ["post_office", "school"],
+            "name": ["Bưu điện Phủ Lý", None],
+            "operator": ["VNPost", None],
+        },
+        geometry=[Point(X + 1_000, Y + 1_000), Point(X + 2_000, Y + 1_500)],
+        crs=CRS,
+    )
+
+
 LAYERS = {
     "zones": zones,
     "masts": masts,
@@ -186,6 +200,7 @@ LAYERS = {
     "offices": offices,
     "neighbours": neighbours,
     "speed_tests": speed_tests,
+    "points_of_interest": points_of_interest,
 }
 
 #: Layers of the sample workspace.
