@@ -12,7 +12,7 @@ import shapely
 
 from data.exporters.sheet import Column, Sheet, Value
 
-_TYPES = {"text": "string", "date": "string", "number": "double", "whole": "double", "flag": "bool"}
+_TYPES = {"text": "string", "date": "string", "number": "double", "whole": "int", "flag": "bool"}
 
 
 def write(sheet: Sheet, path: Path, *, packed: bool) -> None:

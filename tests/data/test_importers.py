@@ -385,8 +385,11 @@ BAD_MASTS = {
         lambda: samples.masts().to_crs(4326).to_json().encode()[:400],
         "damaged or is not GeoJSON",
     ),
-    "old excel": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(999), "old Excel file"),
-    "zip": (lambda: zip_of({"readme.txt": b"hi"}), "a zip archive that is no Excel workbook"),
+    "old excel": (
+        lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(999),
+        "a damaged Excel workbook",
+    ),
+    "zip": (lambda: zip_of({"readme.txt": b"hi"}), "a zip archive without a table or layer"),
     "cut excel": (lambda: excel(lon_lat(samples.masts()))[:-300], "damaged"),
     "broken excel": (broken_workbook, "a damaged Excel workbook"),
     "zip bomb": (zip_bomb, "unpacks to 2000 MB; the most is 800 MB"),
