@@ -10,8 +10,11 @@ from data.errors import InputError
 from data.sources.source import Source
 
 #: Name -> where it is: module and, in it, a source or a class of one without arguments.
-#: A module is loaded when its source is asked for: some take a second.
+#: A module is loaded when its source is asked for: some take a second. Sources that are
+#: nothing without a file of the user's (GADM, antenna patterns) are made where it is given.
 _PLACES: dict[str, tuple[str, str]] = {
+    "osm": ("osm_boundaries", "SOURCE"),
+    "geoboundaries": ("geoboundaries", "SOURCE"),
     "copernicus_dem": ("copernicus_dem", "SOURCE"),
     "srtm": ("srtm", "SOURCE"),
     "srtm3": ("srtm", "SOURCE_3"),
@@ -20,6 +23,8 @@ _PLACES: dict[str, tuple[str, str]] = {
     "worldpop_1km": ("worldpop", "SOURCE_1KM"),
     "worldpop_2024": ("worldpop", "SOURCE_2024"),
     "kontur": ("kontur", "Kontur"),
+    "overpass": ("overpass", "Overpass"),
+    "geofabrik": ("geofabrik", "Geofabrik"),
     "opencellid": ("opencellid", "OpenCellId"),
     "ookla": ("ookla", "Ookla"),
 }
