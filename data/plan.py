@@ -27,6 +27,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "clutter": ("clutter",),
     "population": ("population",),
     "roads": ("roads",),
+    "railways": ("railways",),
     "villages": ("villages",),
     "masts": ("masts", "cells"),
     "points_of_interest": ("points_of_interest",),
@@ -40,6 +41,7 @@ DEFAULT_SOURCES: dict[str, str] = {
     "clutter": "worldcover",
     "population": "worldpop",
     "roads": "overpass",
+    "railways": "overpass",
     "villages": "overpass",
 }
 
@@ -398,12 +400,10 @@ def make_plan(
     InputError
         If a part, source or file is not known.
     """
-    if known is None:
-        from data.sources import registry
-
-        known = registry.SOURCES
     own_files = dict(own_files or {})
     wanted = dict(sources or {})
+    if known is None:
+        known = _every_source() if wanted or (defaults and base is None) else {}
     for part in wanted:
         if part not in PARTS:
             raise InputError(
@@ -450,6 +450,12 @@ def make_plan(
         n_masts,
         known,
     )
+
+
+def _every_source() -> Mapping[str, Source]:
+    from data.sources import registry  # its modules are slow to import
+
+    return registry.SOURCES
 
 
 def _without(base: Reading | None, wanted: Mapping[str, str]) -> Reading | None:

@@ -237,6 +237,7 @@ def read(path: Path, grid: Grid, resampling: str) -> Raster:
                 nodata=np.nan,
                 dtype="float32",
                 tolerance=_TOLERANCE_PX,
+                **_scale(dataset, grid, resampling),
             ) as warped:
                 return Raster(grid, warped.read(1))
         except rasterio.errors.RasterioError as error:
@@ -368,6 +369,29 @@ def crosses_antimeridian(dataset: rasterio.DatasetReader) -> bool:
         return False
     pixel = abs(dataset.transform.a)
     return bool(dataset.bounds.left < -180.0 - pixel or dataset.bounds.right > 180.0 + pixel)
+
+
+def _scale(dataset: rasterio.DatasetReader, grid: Grid, resampling: str) -> dict[str, float]:
+    """Return by how much pixels of a raster are shrunk, for resampling by a kernel.
+
+    GDAL would work it out anew from each window it is asked for, extra pixels at
+    the edges included, so that heights differed by metres between windows.
+    """
+    if resampling not in ("bilinear", "cubic"):
+        return {}
+    width, height = dataset.width, dataset.height
+    # A pixel in the middle of the raster and its neighbours along both axes.
+    x = 0.5 * width + np.array([0.0, 1.0, 0.0])
+    y = 0.5 * height + np.array([0.0, 0.0, 1.0])
+    there_x, there_y = rasterio.warp.transform(
+        dataset.crs, grid.crs, *(values.tolist() for values in dataset.transform @ (x, y))
+    )
+    across = np.hypot(there_x[1] - there_x[0], there_y[1] - there_y[0]) / grid.resolution_m
+    down = np.hypot(there_x[2] - there_x[0], there_y[2] - there_y[0]) / grid.resolution_m
+    return {
+        name: float(size) if np.isfinite(size) and size < 0.95 else 1.0
+        for name, size in (("XSCALE", across), ("YSCALE", down))
+    }
 
 
 def _source_crs(dataset: rasterio.DatasetReader) -> Any:

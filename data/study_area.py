@@ -170,7 +170,7 @@ def _eastwards(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
 def _centre(boundaries: gpd.GeoDataFrame | gpd.GeoSeries) -> tuple[float, float]:
     west, south, east, north = lonlat_bounds(boundaries)
     middle = 0.5 * (west + east)
-    return middle - 360.0 if middle >= 180.0 else middle, 0.5 * (south + north)
+    return middle - 360.0 if middle > 180.0 else middle, 0.5 * (south + north)
 
 
 #: Latitudes beyond which the polar CRSs take over from UTM. [deg]

@@ -93,7 +93,15 @@ def people_by_zone(path: Path, zones: gpd.GeoDataFrame) -> NDArray[np.float64]:
         People, in the order of `zones`.
     """
     with rasters.opened(path) as dataset:
-        there = gpd.GeoDataFrame(geometry=in_raster(zones.geometry, dataset))
+        shapes = in_raster(zones.geometry, dataset)
+        # One kind of geometry, or they are refused together.
+        there = gpd.GeoDataFrame(
+            geometry=[
+                shapely.MultiPolygon([shape]) if shape.geom_type == "Polygon" else shape
+                for shape in shapes
+            ],
+            crs=shapes.crs,
+        )
         sums = exact_extract(dataset, there, "sum", output="pandas")["sum"]
     return np.nan_to_num(sums.to_numpy(dtype=float))
 

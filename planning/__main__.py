@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import sys
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from coverage.results import CoverageResult
     from coverage.run import CoverageRequest
     from data.geometry import CoordinateColumns
+    from data.plan import BuildPlan
+    from data.sources.source import Place
     from data.store import Workspace
 
 #: Exit code of input that cannot be used.
@@ -85,20 +88,153 @@ def _open(arguments: argparse.Namespace) -> Workspace:
 
 def _data_build(arguments: argparse.Namespace) -> None:
     from data import build
+    from data.sources import download
 
+    area = arguments.area or ("" if arguments.bbox or arguments.boundary else "demo")
+    if area == "demo":
+        _build_demo(arguments)
+        return
+    with download.offline(arguments.offline):
+        with _Progress("plan") as progress:
+            plan = _plan(arguments, area, progress)
+        print(plan)
+        if arguments.dry_run:
+            return
+        _agree(plan, arguments)
+        options = {} if arguments.seed is None else {"seed": arguments.seed}
+        with _Progress(f"build {plan.area.name}") as progress:
+            report = build.build_from(
+                plan,
+                _workspace_folder(arguments, plan.area.name),
+                population_total=arguments.population_total,
+                crs=arguments.crs,
+                generate_masts=arguments.generate_masts,
+                sea_terrain=arguments.sea,
+                skip_unavailable=arguments.skip_unavailable,
+                keep=arguments.keep,
+                on_progress=progress,
+                **options,
+            )
+    for said in report.skipped:
+        print(said)
+    if report.kept:
+        print(f"Kept of the workspace that was there: {', '.join(report.kept)}")
+    _print_contents(report.workspace)
+    _print_check(report.workspace)
+
+
+def _build_demo(arguments: argparse.Namespace) -> None:
+    """Build the area that is generated."""
+    from data import build
+
+    for name in ("source", "file", "bbox", "boundary"):
+        if getattr(arguments, name):
+            raise InputError(
+                "The area {area} is generated and takes no --{option}; give another area",
+                area="demo",
+                option=name,
+            )
     options = {} if arguments.seed is None else {"seed": arguments.seed}
-    with _Progress(f"build {arguments.area}") as progress:
+    if arguments.dry_run:
+        print("The area demo is generated: nothing has to be carried")
+        return
+    with _Progress("build demo") as progress:
         workspace = build.build(
-            arguments.area,
-            _workspace_folder(arguments, arguments.area),
-            source_folder=arguments.source,
+            "demo",
+            _workspace_folder(arguments, "demo"),
+            source_folder=arguments.folder,
             population_total=arguments.population_total,
             crs=arguments.crs,
+            keep=arguments.keep,
             on_progress=progress,
             **options,
         )
     _print_contents(workspace)
     _print_check(workspace)
+
+
+def _plan(
+    arguments: argparse.Namespace, area: str, on_progress: Callable[[float], None]
+) -> BuildPlan:
+    """Find the place asked for and what can be had for it."""
+    from data import build, plan
+
+    sources = dict(arguments.source or ())
+    files = {part: Path(path) for part, path in arguments.file or ()}
+    if arguments.folder is not None:
+        if area != "hanam" or arguments.bbox or arguments.boundary:
+            raise InputError(
+                "--from is for the files of the area hanam; for {area} give single files with "
+                "--file, such as --file terrain=PATH",
+                area=area or "another area",
+            )
+        return build.plan_hanam(
+            arguments.folder,
+            sources=sources,
+            files=files,
+            generate_masts=arguments.generate_masts,
+            on_progress=on_progress,
+        )
+    place = _place(arguments, area)
+    known = build.AREAS.get(area)
+    if known is not None and not arguments.bbox and not arguments.boundary:
+        named = plan.AreaName(known.name, known.title_vi, known.title_en)
+    else:
+        title = arguments.title or place.name
+        named = plan.AreaName(plan.short_name(area or place.name), title, title)
+    return plan.make_plan(
+        place,
+        area=named,
+        sources=sources,
+        own_files=files,
+        generate_masts=arguments.generate_masts,
+        on_progress=on_progress,
+    )
+
+
+def _place(arguments: argparse.Namespace, area: str) -> Place:
+    from dataclasses import replace
+
+    from data import build
+    from data.sources import own_files, place_search
+
+    if arguments.bbox and arguments.boundary:
+        raise InputError("Give either --bbox or --boundary, not both")
+    if arguments.bbox:
+        place = own_files.place_of_bounds(arguments.bbox, area)
+    elif arguments.boundary:
+        place = own_files.place_of_boundary(arguments.boundary, area)
+    else:
+        known = build.AREAS.get(area)
+        place = place_search.find(known.search if known is not None else area)
+    if arguments.country:
+        place = replace(place, country=arguments.country.upper())
+    return place
+
+
+#: More than this is carried without a terminal only if --yes agrees to it. [bytes]
+_UNASKED_BYTES = 100_000_000
+
+
+def _agree(plan: BuildPlan, arguments: argparse.Namespace) -> None:
+    """Ask whether to carry what the plan says, where somebody can answer."""
+    from data.plan import size_text
+
+    if arguments.yes or not any(supply.to_carry for supply in plan.supplies):
+        return
+    size = size_text(plan.bytes_to_carry)
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        unknown = f" and {plan.unknown_sizes} of unknown size" if plan.unknown_sizes else ""
+        if input(f"Carry {size}{unknown}? [y/N] ").strip().lower() not in ("y", "yes", "c", "có"):
+            raise KeyboardInterrupt
+        return
+    if plan.bytes_to_carry > _UNASKED_BYTES:
+        raise InputError(
+            "The build carries {size}, more than {limit} without being asked; agree to it with "
+            "--yes",
+            size=size,
+            limit=size_text(_UNASKED_BYTES),
+        )
 
 
 def _data_import(arguments: argparse.Namespace) -> None:
@@ -193,14 +329,26 @@ def _print_contents(workspace: Workspace) -> None:
 
 
 def _print_check(workspace: Workspace) -> int:
-    """Print what is wrong with a workspace and return the number of errors."""
-    from data import check
+    """Print what is wrong with a workspace and its quality, and return the number of errors."""
+    from data import check, quality
 
     with _Progress("check") as progress:
-        problems = check.check(workspace, on_progress=progress)
-    _print_problems(problems)
-    if not problems:
+        problems = check.check(workspace, on_progress=lambda share: progress(0.5 * share))
+        report = quality.load(workspace)
+        if report is None:
+            report = quality.assess(
+                workspace, on_progress=lambda share: progress(0.5 + 0.5 * share)
+            )
+            # A workspace that cannot be written to can be looked at all the same.
+            with contextlib.suppress(OSError):
+                quality.save(workspace, report)
+    doubtful = [*problems, *report.problems()]
+    _print_problems(doubtful)
+    if not doubtful:
         print("No problem was found")
+    print("Data quality:")
+    for line in report.lines():
+        print(f"  {line}")
     return sum(problem.severity == "error" for problem in problems)
 
 
@@ -516,6 +664,99 @@ def _add_coverage_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
 
 
+def _bounds(text: str) -> tuple[float, ...]:
+    values = tuple(_number(word) for word in text.split(","))
+    if len(values) != 4:
+        raise argparse.ArgumentTypeError(f"{text!r} is not W,S,E,N in degrees")
+    return values
+
+
+def _pair(text: str) -> tuple[str, str]:
+    part, equals, what = (word.strip() for word in text.partition("="))
+    if not (part and equals and what):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form PART=…")
+    return part, what
+
+
+def _add_build_options(build: argparse.ArgumentParser) -> None:
+    build.add_argument(
+        "--area",
+        help="demo, hanam or the name of a place to search for, such as 'Hà Nam, Vietnam' "
+        "(default: demo); with --bbox or --boundary what to call it",
+    )
+    build.add_argument("--bbox", type=_bounds, metavar="W,S,E,N", help="a box in degrees, WGS 84")
+    build.add_argument(
+        "--boundary", type=Path, metavar="FILE", help="file with the area's outline as polygons"
+    )
+    build.add_argument("--title", metavar="TEXT", help="title of the area (default: its name)")
+    build.add_argument(
+        "--country", metavar="ISO3", help="country of a box or boundary, such as VNM"
+    )
+    build.add_argument(
+        "--from",
+        dest="folder",
+        type=Path,
+        metavar="DIR",
+        help="folder with the files of the area hanam",
+    )
+    build.add_argument(
+        "--source",
+        type=_pair,
+        action="append",
+        metavar="PART=NAME",
+        help="take a part from another source, such as zones=geoboundaries or roads=none; parts: "
+        "zones, terrain, clutter, population, roads, railways, villages, masts, "
+        "points_of_interest, speed_tests (repeat for more)",
+    )
+    build.add_argument(
+        "--file",
+        type=_pair,
+        action="append",
+        metavar="PART=PATH",
+        help="take a layer or raster from a file of your own, such as terrain=dem.tif (repeat)",
+    )
+    build.add_argument("--dry-run", action="store_true", help="print the plan and do nothing")
+    build.add_argument(
+        "--yes", action="store_true", help="carry what the plan says without being asked"
+    )
+    build.add_argument(
+        "--offline", action="store_true", help="use the cache and files only; ask no server"
+    )
+    build.add_argument(
+        "--skip-unavailable",
+        action="store_true",
+        help="go on without a source that cannot be had, and say so",
+    )
+    build.add_argument(
+        "--no-generated-masts",
+        dest="generate_masts",
+        action="store_false",
+        help="leave masts and cells out rather than generate them",
+    )
+    build.add_argument("--sea", action="store_true", help="terrain without a height is sea, at 0 m")
+    build.add_argument(
+        "--keep",
+        nargs="?",
+        choices=("masts", "all", "none"),
+        default="masts",
+        const="all",
+        help="what to keep of an older workspace of the area: real masts and cells (the default), "
+        "everything that the build does not make (--keep), or nothing",
+    )
+    build.add_argument(
+        "--population-total",
+        type=_positive,
+        metavar="N",
+        help="rescale the population to this total, such as a census figure",
+    )
+    build.add_argument(
+        "--crs", help="metric CRS of the workspace, such as EPSG:9210 (default: local UTM zone)"
+    )
+    build.add_argument(
+        "--seed", type=_whole(0), metavar="N", help="another draw of what is generated"
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m planning", description="Telecom infrastructure planning.")
     workspace = _Parser(add_help=False)
@@ -540,22 +781,7 @@ def _parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="build, import, check and list the data of an area")
     actions = data.add_subparsers(required=True, metavar="ACTION")
     build = add(actions, "build", _data_build, "Build a study area.")
-    build.add_argument("--area", default="demo", help="name of the area (default: demo)")
-    build.add_argument(
-        "--from", dest="source", type=Path, metavar="DIR", help="folder with the area's files"
-    )
-    build.add_argument(
-        "--population-total",
-        type=_positive,
-        metavar="N",
-        help="rescale the population to this total, such as a census figure",
-    )
-    build.add_argument(
-        "--crs", help="metric CRS of the workspace, such as EPSG:9210 (default: local UTM zone)"
-    )
-    build.add_argument(
-        "--seed", type=_whole(0), metavar="N", help="another draw of what is generated"
-    )
+    _add_build_options(build)
     load = add(actions, "import", _data_import, "Check a file and put it into a layer.")
     load.add_argument(
         "layer", help="masts, cells, … or a raster: terrain, clutter, population, building_height"
@@ -673,7 +899,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0, or 2 after one readable line on standard error.
     """
-    chosen = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if "--bbox" in words[:-1]:
+        # A box west of Greenwich begins like an option.
+        at = words.index("--bbox")
+        words[at : at + 2] = [f"--bbox={words[at + 1]}"]
+    chosen = _parser().parse_args(words)
     try:
         chosen.run(chosen)
         sys.stdout.flush()
