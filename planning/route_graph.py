@@ -518,7 +518,7 @@ def build(
     on_progress(0.1)
     noded, problems = _noded(lines, snap_m, gap_m, on_progress)
     rail = _crossings(noded.line, railways)
-    water = _water_runs(noded.line, clutter)
+    water = water_runs(noded.line, clutter)
     is_road = noded.layer == "roads"
     rail = np.where(is_road, rail, 0)
     water = np.where(is_road, water, 0)
@@ -819,8 +819,21 @@ def _crossings(lines: NDArray[np.object_], others: gpd.GeoDataFrame | None) -> N
     return count
 
 
-def _water_runs(lines: NDArray[np.object_], clutter: Raster | None) -> NDArray[np.int64]:
-    """Return how many separate stretches of water lie under each line."""
+def water_runs(lines: NDArray[np.object_], clutter: Raster | None) -> NDArray[np.int64]:
+    """Return how many separate stretches of water lie under each line.
+
+    Parameters
+    ----------
+    lines
+        Lines in the CRS of the land cover.
+    clutter
+        Land cover, None where it is not known.
+
+    Returns
+    -------
+    NDArray
+        Shape (n_lines,), 0 without land cover.
+    """
     count = np.zeros(len(lines), dtype=np.int64)
     if clutter is None:
         return count
