@@ -118,8 +118,12 @@ class Supply:
 
     @property
     def to_carry(self) -> tuple[Item, ...]:
-        """Items that are not in the cache."""
-        return tuple(item for item, here in zip(self.items, self.here, strict=True) if not here)
+        """Items that are not in the cache, without those that are empty, such as tiles at sea."""
+        return tuple(
+            item
+            for item, here in zip(self.items, self.here, strict=True)
+            if not here and item.size_bytes != 0
+        )
 
     @property
     def bytes_to_carry(self) -> int:
@@ -144,7 +148,7 @@ class Supply:
         if self.fault is not None:
             return message("not available")
         if not self.to_carry:
-            return message("in the cache")
+            return message("in the cache") if any(self.here) else message("nothing to carry")
         known = size_text(self.bytes_to_carry)
         if not self.unknown_sizes:
             return message("{size}", size=known)
