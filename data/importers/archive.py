@@ -78,7 +78,8 @@ class Archive:
             name
             for name in self.members
             if name.lower().endswith(suffixes)
-            and not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+            and "__MACOSX" not in PurePosixPath(name).parts
+            and not PurePosixPath(name).name.startswith(".")
         )
 
     def blocks(self, member: str) -> Iterator[bytes]:

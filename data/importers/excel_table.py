@@ -25,7 +25,7 @@ from data.importers import rows as tables
 from data.importers.archive import Archive
 from data.importers.header import SEARCHED_ROWS, Wanted
 from data.importers.numbers import objects, read_numbers
-from data.importers.source_file import MAX_ROWS, SourceFile
+from data.importers.source_file import MAX_COLUMNS, MAX_ROWS, SourceFile
 
 MAX_CELLS = 30_000_000
 """Most cells of a sheet, empty ones between others included."""
@@ -116,7 +116,10 @@ def read(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "workbook"
         if archive is None:
-            path.write_bytes(source.bytes())
+            content = source.bytes()
+            if "EncryptedPackage".encode("utf-16-le") in content:
+                raise InputError("{file} has a password; save it without", file=wanted.name)
+            path.write_bytes(content)
             measured = _Measured(path)
         else:
             measured = _measure(archive, path)
@@ -428,8 +431,8 @@ def _read_sheet(sheet: Any, wanted: Wanted, errors: dict[tuple[int, int], str]) 
     headings: list[int] = []
     cells = _merged(sheet, spans, left, errors, headings, wanted.name)
     first = list(itertools.islice(cells, SEARCHED_ROWS))
-    above = _over_header(first, spans, wanted)
-    found = tables.build(itertools.chain(first, cells), wanted, above)
+    header_row, above = _header(first, spans, wanted)
+    found = tables.build(itertools.chain(first, cells), wanted, above, header_row)
     if found.header_row is not None:
         _heading_note(found, headings, wanted)
         _error_cells(found, errors, wanted)
@@ -446,7 +449,7 @@ def _merged(
 ) -> Iterator[tables.Row]:
     """Yield the rows with the value of merged cells in each of them, from column A on."""
     width = left + sheet.width
-    height = sheet.total_height
+    height = sheet.end[0] + 1 if sheet.end else 0
     clipped = [
         ((r0, c0), (min(r1, height - 1), min(c1, width - 1)))
         for (r0, c0), (r1, c1) in spans
@@ -497,20 +500,39 @@ def _is_heading(row: list[Any], number: int, active: list[tuple[Span, Any]], wid
     )
 
 
-def _over_header(first: list[tables.Row], spans: list[Span], wanted: Wanted) -> dict[int, str]:
-    """Return what stands merged over several columns just above the header, by column."""
+def _header(
+    first: list[tables.Row], spans: list[Span], wanted: Wanted
+) -> tuple[int | None, dict[int, str]]:
+    """Return the last row of the header, and what stands above it, by column.
+
+    Names that are merged down to a second row make both rows the header; those
+    merged over several columns in the first of them go before the names below.
+    """
     filled = [(number, row) for number, row in first if any(cell is not None for cell in row)]
     if not filled:
-        return {}
-    number, _ = filled[wanted.position([row for _, row in filled[:SEARCHED_ROWS]])]
-    over = next((row for other, row in first if other == number - 1), [])
-    return {
-        column: str(over[column])
-        for (r0, c0), (r1, c1) in spans
-        if r0 <= number - 2 <= r1 and c1 > c0
-        for column in range(c0, min(c1 + 1, len(over)))
-        if over[column] is not None
-    }
+        return None, {}
+    start, _ = filled[wanted.position([row for _, row in filled])]
+    last = start
+    while down := [r1 + 1 for (r0, c0), (r1, c1) in spans if c0 == c1 and r0 < last <= r1]:
+        last = max(down)
+        if last > start + 5:
+            return None, {}
+    rows = dict(first)
+    header = rows.get(last, [])
+    above: dict[int, str] = {}
+    for number in range(min(start, last - 1), last):
+        over = rows.get(number, [])
+        wide = {
+            column
+            for (r0, c0), (r1, c1) in spans
+            if r0 <= number - 1 <= r1 and c1 > c0
+            for column in range(c0, min(c1, MAX_COLUMNS) + 1)
+        }
+        for column, cell in enumerate(over):
+            bare = number >= start and (column >= len(header) or header[column] is None)
+            if cell is not None and (column in wide or bare):
+                above[column] = str(cell)
+    return last, above
 
 
 def _heading_note(found: tables.Rows, headings: list[int], wanted: Wanted) -> None:

@@ -58,7 +58,12 @@ def note(wanted: Wanted, value: Any, expected: Any, column: str | None = None) -
     return Problem(wanted.layer.name, None, column, value, expected, wanted.name, "warning")
 
 
-def build(rows: Iterable[Row], wanted: Wanted, above: dict[int, str] | None = None) -> Rows:
+def build(
+    rows: Iterable[Row],
+    wanted: Wanted,
+    above: dict[int, str] | None = None,
+    header_row: int | None = None,
+) -> Rows:
     """Return the table under the header row.
 
     Parameters
@@ -70,6 +75,8 @@ def build(rows: Iterable[Row], wanted: Wanted, above: dict[int, str] | None = No
     above
         Position of a column to the name that stands over several columns
         together; it goes before names that would be there twice.
+    header_row
+        Number of the row with the names, where the form of the file tells.
 
     Returns
     -------
@@ -85,10 +92,15 @@ def build(rows: Iterable[Row], wanted: Wanted, above: dict[int, str] | None = No
     first = list(itertools.islice(filled, SEARCHED_ROWS))
     if not first:
         raise InputError("{file} is empty", file=wanted.name)
-    position = wanted.position([cells for _, cells in first])
+    numbers_of = [number for number, _ in first]
+    if header_row in numbers_of:
+        position = numbers_of.index(header_row)
+    else:
+        position = wanted.position([cells for _, cells in first])
     header_row, cells = first[position]
     header = [str("" if cell is None else cell).strip("\ufeff \t\r\n") for cell in cells]
     if above:
+        header += [""] * (max(above) + 1 - len(header))
         header = _joined(header, above, wanted)
     header = wanted.mapped(header)
     wanted.check(header)
