@@ -1,7 +1,15 @@
-"""Bring a file into a layer of a workspace: all of it, or nothing."""
+"""Bring a file into a layer of a workspace: all of it, or nothing.
+
+A file goes through these steps, and the report says what each of them did:
+text typed in old Vietnamese fonts becomes Unicode, columns get their names here,
+values their units and names here, and places become points. What the user says
+goes before what was decided for a file with the same columns before, and that
+before what the names of the columns suggest.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +22,11 @@ from data import schema
 from data.errors import InputError, Message, Problem, ValidationError, message
 from data.faults import shown
 from data.geometry import CoordinateColumns
+from data.importers import mapping as names
+from data.importers import prepare, text_encodings, vn2000
 from data.importers import table as tables
-from data.store import Provenance, Workspace
+from data.importers.prepare import ColumnUse as ColumnUse
+from data.store import Provenance, Step, Workspace
 
 
 def _no_progress(fraction: float) -> None:
@@ -36,12 +47,15 @@ class ImportReport:
         Rows of them that are now in the workspace.
     problems
         What was wrong or doubtful; errors are rows left out.
+    columns
+        What each column of the file was taken for.
     """
 
     layer: str
     rows_read: int
     rows_written: int
     problems: list[Problem] = field(default_factory=list)
+    columns: tuple[ColumnUse, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +74,17 @@ class Preview:
         What is wrong or doubtful, by row.
     table
         The file's content and hash.
+    columns
+        What each column of the file is taken for, and in which unit.
+    settings
+        Names, units and CRS that the file is read with.
+    remembered
+        Whether any of it was decided for such a file before.
+    crs
+        CRS of the places in the file, as it was given or found; empty where
+        there are none.
+    first_rows
+        The first rows as they stand in the file.
     """
 
     layer: str
@@ -67,11 +92,20 @@ class Preview:
     rows_read: int
     problems: list[Problem]
     table: tables.Table
+    columns: tuple[ColumnUse, ...] = ()
+    settings: names.Settings = field(default_factory=names.Settings)
+    remembered: bool = False
+    crs: str = ""
+    first_rows: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def errors(self) -> list[Problem]:
         """Problems that forbid use of a row or the file."""
         return [problem for problem in self.problems if problem.severity == "error"]
+
+
+#: Rows of the file that a preview shows.
+_FIRST_ROWS = 20
 
 
 def preview(
@@ -84,32 +118,52 @@ def preview(
     table: str | None = None,
     coordinates: CoordinateColumns | None = None,
     mapping: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+    crs: str | None = None,
+    encoding: str | None = None,
+    use_remembered: bool = True,
     replace: bool = True,
 ) -> Preview:
     """Read and check a file without changing the workspace.
 
     Parameters
     ----------
-    workspace, layer, source, file_name, sheet, table, coordinates, mapping, replace
+    workspace, layer, source, file_name, sheet, table, coordinates, mapping, units, crs
+        See `import_layer`.
+    encoding, use_remembered, replace
         See `import_layer`.
 
     Returns
     -------
     Preview
-        Usable rows and every problem.
+        Usable rows, every problem, and how the file is read.
 
     Raises
     ------
     InputError
         If the file cannot be read at all.
     """
-    found = tables.read(
-        source, layer, file_name=file_name, sheet=sheet, table=table, mapping=mapping
+    given = prepare.Given(
+        dict(mapping or {}),
+        dict(units or {}),
+        coordinates,
+        None if crs is None else vn2000.parsed(crs),
     )
-    if schema.layer_named(layer).geometry is None and isinstance(found.frame, gpd.GeoDataFrame):
-        found_frame = pd.DataFrame(found.frame.drop(columns=found.frame.active_geometry_name))
-    else:
-        found_frame = found.frame
+    declared = schema.layer_named(layer)
+    found, old = text_encodings.read(
+        source,
+        layer,
+        encoding,
+        file_name=file_name,
+        sheet=sheet,
+        table=table,
+        crs=given.crs,
+        any_header=bool(given.mapping or given.coordinates),
+    )
+    if declared.geometry is None and isinstance(found.frame, gpd.GeoDataFrame):
+        plain = pd.DataFrame(found.frame.drop(columns=found.frame.active_geometry_name))
+        found = dataclasses.replace(found, frame=plain)
+    first_rows = _first_rows(found.frame)
     context = {
         name: workspace.read(name)
         for name in ("zones", "masts")
@@ -119,18 +173,25 @@ def preview(
         raise InputError(
             "{file}: cells need the masts that carry them; import the masts first", file=found.file
         )
+    remembered = None
+    if use_remembered:
+        remembered = names.remembered(workspace, layer, prepare.column_names(found.frame))
+    ready = prepare.prepare(layer, found, given, remembered, workspace.area.crs, context)
     examined = schema.examine(
         layer,
-        found_frame,
+        ready.frame,
         crs=workspace.area.crs,
         file=found.file,
         context=context,
-        coordinates=coordinates,
+        coordinates=ready.coordinates,
         reproject=True,
     )
-    problems = [*found.problems, *examined.problems]
+    early = [*found.problems, *old, *ready.problems]
+    known = {(each.row, each.column) for each in early if each.severity == "error" and each.row}
+    problems = early + [each for each in examined.problems if (each.row, each.column) not in known]
     rows = found.frame.index.to_numpy()
-    faulty = examined.faulty | np.isin(rows, [problem.row or 0 for problem in found.problems])
+    wrong = [each.row for each in early if each.severity == "error" and each.row is not None]
+    faulty = examined.faulty | np.isin(rows, wrong)
     frame = examined.frame
     if not replace and workspace.has(layer) and not workspace.provenance()[layer].illustrative:
         repeated, again = _already_there(workspace, layer, frame, rows, found.file)
@@ -138,7 +199,18 @@ def preview(
         faulty |= again
     problems.sort(key=lambda problem: -1 if problem.row is None else problem.row)
     usable = frame.loc[~faulty].reset_index(drop=True)
-    return Preview(layer, usable, len(frame), problems, found)
+    return Preview(
+        layer,
+        usable,
+        len(frame),
+        problems,
+        found,
+        ready.columns,
+        ready.settings,
+        ready.remembered,
+        ready.crs,
+        first_rows,
+    )
 
 
 def import_layer(
@@ -151,6 +223,10 @@ def import_layer(
     table: str | None = None,
     coordinates: CoordinateColumns | None = None,
     mapping: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+    crs: str | None = None,
+    encoding: str | None = None,
+    use_remembered: bool = True,
     replace: bool = True,
     accept_rows: bool = False,
     drop_orphans: bool = False,
@@ -162,7 +238,7 @@ def import_layer(
     """Import a file into a layer; if it fails, the workspace stays as it was.
 
     Real masts take the place of generated ones, whose generated cells go with
-    them; the report says so.
+    them; the report says so. `undo` takes the import back.
 
     Parameters
     ----------
@@ -177,9 +253,22 @@ def import_layer(
     sheet, table
         Sheet of an Excel workbook, layer of a GeoPackage, where it has several.
     coordinates
-        Columns of x and y and their CRS, where they are not lon and lat.
+        Columns of x and y and their CRS, where their names do not tell them.
     mapping
-        The file's name of a column to the layer's, where they differ.
+        The file's name of a column to the layer's, where they differ. Names that
+        `data.importers.mapping` knows need not be given. What is given is kept
+        for files with the same columns.
+    units
+        The layer's name of a column to the unit of its values in the file, where
+        neither the column's name nor the values say it.
+    crs
+        CRS of the places, where the file does not say it: EPSG code or
+        ``vn2000:PROVINCE``.
+    encoding
+        Encoding of the text, where it is not recognised; see
+        `data.importers.text_encodings`.
+    use_remembered
+        Whether what was decided for a file with the same columns holds again.
     replace
         Whether the file takes the place of the layer, or is added to it.
         Generated content is always replaced.
@@ -196,7 +285,7 @@ def import_layer(
     Returns
     -------
     ImportReport
-        Rows and problems.
+        Rows, problems and how the columns were read.
 
     Raises
     ------
@@ -216,6 +305,10 @@ def import_layer(
         table=table,
         coordinates=coordinates,
         mapping=mapping,
+        units=units,
+        crs=crs,
+        encoding=encoding,
+        use_remembered=use_remembered,
         replace=replace,
     )
     on_progress(0.5)
@@ -241,14 +334,118 @@ def import_layer(
             vintage,
             checked.table.file,
             checked.table.sha256,
-            method=f"import from {checked.table.kind}",
+            method=_method(checked),
         )
     }
     drop, notes = _consequences(workspace, layer, frame, frames, provenance, drop_orphans)
     on_progress(0.7)
-    workspace.write(frames, provenance, drop=drop)
+    workspace.write(
+        frames, provenance, drop=drop, undoable=(f"import of {layer}", checked.table.file)
+    )
+    if mapping or units or crs or coordinates:
+        names.remember(
+            workspace, layer, [column.theirs for column in checked.columns], checked.settings
+        )
     on_progress(1.0)
-    return ImportReport(layer, checked.rows_read, len(checked.frame), [*notes, *checked.problems])
+    problems = [*notes, *checked.problems]
+    return ImportReport(layer, checked.rows_read, len(checked.frame), problems, checked.columns)
+
+
+def undo(workspace: Workspace) -> Step:
+    """Take the last import back.
+
+    The layers and rasters that it changed become what they were, with their
+    provenance. Up to ten imports can be taken back, the last one first.
+
+    Parameters
+    ----------
+    workspace
+        The study area.
+
+    Returns
+    -------
+    Step
+        What was undone.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to undo, or a later change of these layers would be
+        lost; then nothing is changed.
+    """
+    return workspace.undo()
+
+
+def history(workspace: Workspace) -> list[Step]:
+    """Return the imports that `undo` can take back, the last one first.
+
+    Parameters
+    ----------
+    workspace
+        The study area.
+
+    Returns
+    -------
+    list of Step
+        What was imported, when, and which layers it changed.
+    """
+    return workspace.history()
+
+
+def forget(
+    workspace: Workspace,
+    layer: str,
+    source: Path | bytes,
+    *,
+    file_name: str | None = None,
+    sheet: str | None = None,
+    table: str | None = None,
+) -> bool:
+    """Forget how files with the columns of this one are read.
+
+    Parameters
+    ----------
+    workspace, layer, source, file_name, sheet, table
+        See `import_layer`.
+
+    Returns
+    -------
+    bool
+        Whether there was something to forget.
+    """
+    found, _ = text_encodings.read(
+        source, layer, None, file_name=file_name, sheet=sheet, table=table, any_header=True
+    )
+    return names.forget(workspace, layer, prepare.column_names(found.frame)) > 0
+
+
+def _first_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    head = frame.head(_FIRST_ROWS)
+    if isinstance(head, gpd.GeoDataFrame) and head.active_geometry_name is not None:
+        return pd.DataFrame(head.drop(columns=head.active_geometry_name))
+    return pd.DataFrame(head).copy()
+
+
+def _method(checked: Preview) -> str:
+    """Say for the provenance how the file was read."""
+    parts = [f"import from {checked.table.kind}"]
+    renamed = [
+        f"{column.ours} = {column.theirs}"
+        for column in checked.columns
+        if column.ours is not None and column.ours != column.theirs
+    ]
+    if renamed:
+        parts.append(f"columns: {', '.join(renamed)}")
+    converted = [
+        f"{column.ours} from {', '.join(column.units)}"
+        for column in checked.columns
+        if column.converted
+    ]
+    if converted:
+        parts.append(f"units: {', '.join(converted)}")
+    if checked.crs:
+        parts.append(f"places in {vn2000.named(checked.crs)}")
+    return "; ".join(parts)
 
 
 def _consequences(

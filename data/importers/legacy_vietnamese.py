@@ -235,6 +235,23 @@ def encoding_of(texts: Iterable[str]) -> str | None:
     return _best(whole)
 
 
+def in_capital_font(text: str) -> bool:
+    """Return whether TCVN3 text holds words that are taken as typed in a font of capitals.
+
+    Parameters
+    ----------
+    text
+        The cell, not yet converted.
+
+    Returns
+    -------
+    bool
+        Whether `in_unicode` makes capitals of small letters in it.
+    """
+    plain = _FONT(text)
+    return _raised(plain) != plain
+
+
 def _is_letter(char: str) -> bool:
     return char.isalpha() or unicodedata.combining(char) > 0
 
@@ -332,7 +349,7 @@ def _tcvn(first: int, table: str, low: Mapping[int, str]) -> Callable[[str], str
 
     def decoded(text: str) -> str:
         aside = _SIGNS.sub(lambda match: match.group().translate(_ASIDE), text)
-        return _raised(decode(aside).translate(_BACK))
+        return decode(aside).translate(_BACK)
 
     return decoded
 
@@ -381,9 +398,11 @@ def _form(word: str) -> str:
 
 _CP1258 = "".join(bytes([code]).decode("cp1258", "replace") for code in range(0x80, 0x100))
 
+_FONT = _tcvn(0xA0, _TCVN_REST, {})
+
 _DECODERS: dict[str, Callable[[str], str]] = {
     # The fonts' set VN3 has no capitals with tones; Windows' punctuation is in their place.
-    TCVN3: _tcvn(0xA0, _TCVN_REST, {}),
+    TCVN3: lambda text: _raised(_FONT(text)),
     TCVN_5712: _tcvn(0x80, _TCVN_UPPER + _TCVN_REST, _TCVN_LOW),
     VNI: _vni,
     VISCII: _one_to_one(0x80, _VISCII_HIGH, _VISCII_LOW),

@@ -187,36 +187,16 @@ def names_of(layer: str) -> dict[str, dict[str, int]]:
 
 
 @functools.cache
-def known_names(layer: str) -> frozenset[str]:
-    """Return every form of a name that the columns of a layer go by.
-
-    With a unit behind them or not, without diacritics, and as files hold them
-    that were typed in old Vietnamese fonts.
-
-    Parameters
-    ----------
-    layer
-        Layer name.
-
-    Returns
-    -------
-    frozenset of str
-        The names.
-    """
-    names: set[str] = set()
-    for column, forms in names_of(layer).items():
-        base = units.quantity(layer, column) if column not in PLACES else None
-        behind = units.CONVERSIONS[base] if base else {}
-        for form in forms:
-            names |= {form, *(f"{form} {unit}" for unit in behind)}
-    old = (legacy_vietnamese.TCVN3, legacy_vietnamese.VNI)
-    written = {
-        legacy_vietnamese.as_typed(name, encoding)
+def _old_names(layer: str) -> frozenset[str]:
+    """Return the names as files hold them that were typed in old Vietnamese fonts."""
+    return frozenset(
+        legacy_vietnamese.as_typed(form(name), encoding)
+        for names in names_of(layer).values()
         for name in names
         if not name.isascii()
-        for encoding in old
-    }
-    return frozenset(names | {bare(name) for name in names} | written)
+        for encoding in (legacy_vietnamese.TCVN3, legacy_vietnamese.VNI)
+        for form in (str.lower, str.capitalize, str.upper)
+    )
 
 
 def is_known(layer: str, name: object) -> bool:
@@ -232,10 +212,15 @@ def is_known(layer: str, name: object) -> bool:
     Returns
     -------
     bool
-        Whether the name is in the table, with or without a unit behind it.
+        Whether the name is in the table, with or without a unit behind it, in
+        Unicode or as old fonts have it.
     """
+    if not isinstance(name, str):
+        return False
     index = _index(layer)
-    return isinstance(name, str) and (plain(name) in index or bare(name) in index)
+    if plain(name) in index or bare(name) in index:
+        return True
+    return not name.isascii() and units.without_unit(name).strip() in _old_names(layer)
 
 
 def suggest(layer: str, columns: Iterable[str]) -> Suggestions:

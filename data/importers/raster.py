@@ -65,6 +65,7 @@ def import_raster(
             sha256=sha256_of(path),
             method="Imported by the user",
         ),
+        undoable=(f"import of {name}", path.name),
     )
     return [problem for problem in check.check(workspace) if problem.layer == name]
 

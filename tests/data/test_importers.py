@@ -337,8 +337,8 @@ BAD_MASTS = {
         "column height_m: the column is missing",
     ),
     "misnamed column": (
-        lambda: CSV.replace("height_m", "Height").encode(),
-        "did you mean the column Height",
+        lambda: CSV.replace("height_m", "Hieght").encode(),
+        "did you mean the column Hieght",
     ),
     "out of range": (lambda: csv_of(lat=[20.4, 95, 20.4]), "row 3, column lat: 95"),
     "swapped": (
