@@ -217,7 +217,11 @@ class BuildPlan:
 
     def summary(self) -> list[Message]:
         """Return the plan's totals and what is done instead, in sentences."""
-        said = [
+        said = []
+        if self.base is not None:
+            names = ", ".join([*self.base.layers, *self.base.rasters])
+            said.append(message("Read from the folder: {parts}", parts=names))
+        said += [
             message(
                 "{size} to carry in {count} files, {here} in the cache, {free} free on the disk",
                 size=size_text(self.bytes_to_carry),

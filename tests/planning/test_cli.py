@@ -161,20 +161,21 @@ def test_build_hands_every_option_on(
         return generated
 
     monkeypatch.setattr(build_module, "build", build)
-    words = ["--area", "x", "--population-total", "852800", "--crs", "EPSG:9210"]
-    words += ["--seed", "7", "--from", "sources"]
+    words = ["--area", "demo", "--population-total", "852800", "--crs", "EPSG:9210"]
+    words += ["--seed", "7", "--from", "sources", "--keep"]
     code, out, _ = cli("data", "build", *words, "--workspace", tmp_path / "w")
     assert code == 0
     assert "masts" in out
     assert "No problem was found" in out
     asked.pop("on_progress")
     assert asked == {
-        "area": "x",
+        "area": "demo",
         "folder": tmp_path / "w",
         "population_total": 852_800.0,
         "crs": "EPSG:9210",
         "seed": 7,
         "source_folder": Path("sources"),
+        "keep": "all",
     }
 
 
@@ -385,8 +386,8 @@ def test_the_workspace_must_be_one(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--area", "atlantis"), "There is no study area atlantis; known areas: demo, hanam"),
-        (("--area", "hanam"), "is built from files"),
+        (("--area", "atlantis", "--offline"), "is not in the cache"),
+        (("--area", "hanam", "--offline"), "is not in the cache"),
         (("--area", "hanam", "--from", "no/such/folder"), "no/such/folder"),
         (("--area", "demo", "--from", "."), "takes no files"),
         (("--crs", "EPSG:3857"), "EPSG:3857"),
