@@ -863,7 +863,7 @@ def transfer_file(
         If the file cannot be read, or as `transfer_table` says.
     """
     path = Path(path)
-    table = _read(path)
+    table = read_figures(path)
     try:
         return transfer_table(
             workspace,
@@ -884,8 +884,24 @@ def transfer_file(
         ) from error
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """Read a small table as text, with the names of its first row."""
+def read_figures(path: Path) -> pd.DataFrame:
+    """Read a table of figures by zone as text.
+
+    Parameters
+    ----------
+    path
+        CSV (comma, semicolon or tab; UTF-8) or Excel, with names in its first row.
+
+    Returns
+    -------
+    DataFrame
+        As text.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:

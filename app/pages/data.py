@@ -1,11 +1,21 @@
-"""What is loaded, from where, and what is wrong with it; uploads."""
+"""What is loaded, from where, and how good it is; imports, exports, new study areas."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from app import areas, study
-from app.components import banner, findings, inventory, upload
+from app.components import (
+    banner,
+    carry_over,
+    findings,
+    inventory,
+    new_area,
+    quality,
+    take_along,
+    upload,
+)
+from app.errors import readable_errors
 from app.i18n import _
 from data.store import Workspace
 
@@ -13,13 +23,23 @@ from data.store import Workspace
 def _page(area: Workspace) -> None:
     st.title(_("Data · {area}", area=areas.title(area.area)))
     banner.show(area)
-    loaded, checked, uploaded = st.tabs([_("What is loaded"), _("Check"), _("Upload a file")])
-    with loaded:
-        inventory.show(area)
-    with checked:
-        findings.show(area)
-    with uploaded:
-        upload.show(area)
+    parts = {
+        _("What is loaded"): inventory.show,
+        _("Check"): _check,
+        _("Upload a file"): upload.show,
+        _("Export"): take_along.show,
+        _("Units of another time"): carry_over.show,
+        _("New study area"): lambda _area: new_area.show(),
+    }
+    for tab, show in zip(st.tabs(list(parts)), parts.values(), strict=True):
+        # A fault in one part leaves the others usable.
+        with tab, readable_errors():
+            show(area)
+
+
+def _check(area: Workspace) -> None:
+    findings.show(area)
+    quality.show(area)
 
 
 _page(study.workspace())
