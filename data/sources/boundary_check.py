@@ -29,6 +29,9 @@ LEAST_IOU = 0.9
 #: Distance of the points at which boundaries are compared. [m]
 _STEP_M = 250.0
 
+#: Longest piece of a line that is projected as a straight one. [deg]
+_STEP_DEG = 0.02
+
 #: Most such points, beyond the corners.
 _MOST_POINTS = 20_000
 
@@ -147,7 +150,8 @@ def flat(
         In metres.
     """
     middle = (bounds[0] + bounds[2]) / 2.0
-    whole = [near(shape, middle) for shape in shapes]
+    # Lines that are straight in degrees are bent in metres.
+    whole = shapely.segmentize([near(shape, middle) for shape in shapes], _STEP_DEG)
     series = gpd.GeoSeries(whole, crs="EPSG:4326").to_crs(flat_crs(bounds))
     made: NDArray[np.object_] = series.to_numpy()
     return np.where(shapely.is_valid(made), made, shapely.make_valid(made))
@@ -184,7 +188,7 @@ def compare(first: BaseGeometry, second: BaseGeometry) -> Agreement:
     common = float(shapely.area(shapely.intersection(a, b)))
     from_a, from_b = _distances_m(a, b), _distances_m(b, a)
     return Agreement(
-        iou=common / (area_a + area_b - common),
+        iou=min(1.0, common / (area_a + area_b - common)),
         displacement_km=float(shapely.distance(a.centroid, b.centroid)) / 1000.0,
         edge_km=max(float(np.quantile(d, 0.95)) for d in (from_a, from_b)) / 1000.0,
         greatest_edge_km=max(float(d.max()) for d in (from_a, from_b)) / 1000.0,

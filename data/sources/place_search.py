@@ -70,7 +70,7 @@ class Found:
     level
         Administrative level of OpenStreetMap, None where it is not told.
     osm_id
-        E.g. ``"r1901019"``; as a name to search for, it finds exactly this place.
+        E.g. ``"r49915"``; as a name to search for, it finds exactly this place.
     kind
         E.g. ``"boundary/administrative"``.
     importance
@@ -121,7 +121,7 @@ def search(text: str) -> list[Found]:
     ----------
     text
         E.g. ``"Hà Nam, Vietnam"`` or ``"Ha Nam, Vietnam"``, or an identifier of
-        OpenStreetMap such as ``"r1901019"``.
+        OpenStreetMap such as ``"r49915"``.
 
     Returns
     -------

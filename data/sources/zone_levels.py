@@ -29,7 +29,10 @@ WITHIN = 0.5
 #: Common over joint area from which a zone is the place itself.
 SAME = 0.5
 
-#: Share of the place that the zones of a level have to cover.
+#: By how much more a narrower zone has to be the place than a wider one.
+NOTICEABLY = 0.05
+
+#: Share of the place, as far as any zone reaches, that the zones of a level have to cover.
 COVERS = 0.9
 
 #: First words of names of the lowest level, by country: where Vietnam's provinces have
@@ -98,7 +101,9 @@ def arrange(areas: gpd.GeoDataFrame, place: Place) -> tuple[gpd.GeoDataFrame, tu
         return _zones(areas, []), ()
     rank = areas["rank"].to_numpy(np.int64)
     own = _own(rank, common / (ground.area + size - common))
-    whole = shapes[own] if own is not None else ground
+    # At a coast, or in a box, nothing covers the place itself.
+    reached = shapely.union_all(shapes) if own is None else shapes[own]
+    whole = shapely.intersection(reached, ground)
     lower = _lower_ranks(rank, shapes, whole, own, notes)
     chosen: list[tuple[str, NDArray[np.int64]]] = []
     if own is not None:
@@ -118,17 +123,19 @@ def arrange(areas: gpd.GeoDataFrame, place: Place) -> tuple[gpd.GeoDataFrame, tu
     if own is None:
         frame, shapes = _with_whole(frame, shapes, place)
     frame["code"] = _unique(frame["code"])
-    frame["parent_code"] = _parents(frame, shapes)
+    frame["parent_code"] = pd.Series(_parents(frame, shapes), dtype=object)
     return frame, tuple(notes)
 
 
 def _own(rank: NDArray[np.int64], iou: NDArray[np.float64]) -> int | None:
     """Return the row that is the place itself: alone on its level, and about as large."""
+    best: int | None = None
     for number in np.unique(rank):
         rows = np.flatnonzero(rank == number)
-        if len(rows) == 1 and iou[rows[0]] >= SAME:
-            return int(rows[0])
-    return None
+        least = SAME if best is None else iou[best] + NOTICEABLY
+        if len(rows) == 1 and iou[rows[0]] >= least:
+            best = int(rows[0])
+    return best
 
 
 def _lower_ranks(
@@ -180,8 +187,9 @@ def _zones(
         parts.append(part.sort_values("code"))
         rows[:] = part.sort_values("code").index.to_numpy()
     frame = pd.concat(parts, ignore_index=True) if parts else areas.assign(level=None)
-    frame["parent_code"] = None
-    first = ["code", "name", "name_en", "level", "parent_code"]
+    # Inhabitants are counted later, from the population raster, alike for all zones.
+    frame = frame.assign(parent_code=None, population=np.nan)
+    first = ["code", "name", "name_en", "level", "parent_code", "population"]
     others = [name for name in frame.columns if name not in (*first, "geometry")]
     return gpd.GeoDataFrame(frame[[*first, *others, "geometry"]], crs="EPSG:4326")
 
