@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import os
 import shutil
 import sys
 import textwrap
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from coverage.results import CoverageResult
     from coverage.run import CoverageRequest
     from data.geometry import CoordinateColumns
+    from data.importers import ColumnUse, Preview
     from data.plan import BuildPlan
     from data.sources.source import Place
     from data.store import Workspace
@@ -251,7 +254,32 @@ def _data_import(arguments: argparse.Namespace) -> None:
             vintage=arguments.vintage,
         )
         _print_problems(problems)
-        print(f"{arguments.layer}: imported")
+        print(f"{arguments.layer}: imported; `data undo` takes it back")
+        return
+    reading = {
+        "sheet": arguments.sheet,
+        "table": arguments.table,
+        "coordinates": arguments.coordinates,
+        "mapping": {k: v for each in arguments.mapping or () for k, v in each.items()},
+        "units": {k: v for each in arguments.unit or () for k, v in each.items()},
+        "crs": arguments.crs,
+        "encoding": arguments.encoding,
+        "use_remembered": not arguments.forget_mapping,
+        "replace": not arguments.add,
+    }
+    if arguments.forget_mapping and importers.forget(
+        workspace,
+        arguments.layer,
+        arguments.file,
+        sheet=arguments.sheet,
+        table=arguments.table,
+    ):
+        print("What was decided for files with these columns is forgotten")
+    if arguments.preview:
+        _print_preview(
+            importers.preview(workspace, arguments.layer, arguments.file, **reading),
+            arguments.problems,
+        )
         return
     try:
         with _Progress(f"import {arguments.layer}") as progress:
@@ -259,11 +287,7 @@ def _data_import(arguments: argparse.Namespace) -> None:
                 workspace,
                 arguments.layer,
                 arguments.file,
-                sheet=arguments.sheet,
-                table=arguments.table,
-                coordinates=arguments.coordinates,
-                mapping=arguments.mapping,
-                replace=not arguments.add,
+                **reading,
                 accept_rows=arguments.accept_rows,
                 drop_orphans=arguments.drop_orphans,
                 source_name=arguments.source_name,
@@ -273,11 +297,92 @@ def _data_import(arguments: argparse.Namespace) -> None:
             )
     except ValidationError as error:
         # All of them for the one who mends the file; the error itself is one line.
-        if len(error.problems) > 1:
-            _print_problems(error.problems)
+        if len(error.problems) > 1 or arguments.problems:
+            _print_import_problems(error.problems, arguments.problems)
         raise
-    _print_problems(report.problems)
+    _print_columns(report.columns)
+    _print_import_problems(report.problems, arguments.problems)
     print(f"{arguments.layer}: {report.rows_written} of {report.rows_read} rows imported")
+    print("`data undo` takes it back")
+
+
+#: Problems that are printed one by one; more of them are counted.
+_PROBLEMS_SHOWN = 20
+
+#: Rows of a file that a preview shows.
+_ROWS_SHOWN = 5
+
+
+def _print_import_problems(problems: Sequence[Problem], file: Path | None) -> None:
+    """Print problems, many of them as the first ones and a count for each kind."""
+    if file is not None:
+        _save_problems(problems, file)
+    _print_problems(problems[:_PROBLEMS_SHOWN])
+    if len(problems) <= _PROBLEMS_SHOWN:
+        return
+    counts = Counter((each.severity, each.column, str(each.expected)) for each in problems)
+    print(f"… {len(problems)} problems in all:")
+    for (severity, column, expected), count in counts.most_common(_PROBLEMS_SHOWN):
+        place = f"column {column}: " if column else ""
+        print(f"  {count} × {severity}: {place}{expected}")
+    if len(counts) > _PROBLEMS_SHOWN:
+        print(f"  and {len(counts) - _PROBLEMS_SHOWN} more kinds")
+    if file is None:
+        print("`--problems FILE.csv` saves all of them")
+
+
+def _save_problems(problems: Sequence[Problem], file: Path) -> None:
+    with file.open("w", encoding="utf-8-sig", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["severity", "file", "row", "column", "value", "expected"])
+        for each in problems:
+            writer.writerow(
+                [each.severity, each.file, each.row, each.column, each.value, each.expected]
+            )
+    print(f"{len(problems)} problems saved in {file}")
+
+
+def _print_columns(columns: Iterable[ColumnUse]) -> None:
+    """Print which columns of a file were taken for which, where it is not plain."""
+    for each in columns:
+        if each.ours is not None and (each.ours != each.theirs or each.converted):
+            why = {"given": "given", "remembered": "as before"}.get(each.origin or "", "")
+            units = f"from {', '.join(each.units)}" if each.converted else ""
+            facts = ", ".join(fact for fact in (why, units) if fact)
+            print(f"{each.ours} = {each.theirs}{f' ({facts})' if facts else ''}")
+
+
+def _print_preview(preview: Preview, file: Path | None) -> None:
+    from data.importers import vn2000
+
+    _print_columns(preview.columns)
+    own = [each.theirs for each in preview.columns if each.ours is None]
+    if own:
+        print(f"Kept under their own names: {', '.join(own)}")
+    if preview.crs:
+        print(f"Places in {vn2000.named(preview.crs)}")
+    _print_import_problems(preview.problems, file)
+    print(f"{len(preview.frame)} of {preview.rows_read} rows can be imported, the first of them:")
+    head = preview.frame.head(_ROWS_SHOWN)
+    print(head.to_string(index=False, max_colwidth=30, na_rep=""))
+    print("Nothing was changed")
+
+
+def _data_undo(arguments: argparse.Namespace) -> None:
+    from data import importers
+    from data.store import Workspace
+
+    workspace = Workspace.open(_workspace_folder(arguments))
+    if arguments.list:
+        steps = importers.history(workspace)
+        for step in steps:
+            print(f"{step.when}  {step.what}  {step.file}  ({', '.join(step.names)})")
+        if not steps:
+            print("There is no import to undo")
+        return
+    step = importers.undo(workspace)
+    print(f"Undone: {step.what} from {step.file} of {step.when}")
+    print(f"As before: {', '.join(step.names)}")
 
 
 def _data_pattern(arguments: argparse.Namespace) -> None:
@@ -619,6 +724,17 @@ def _mapping(text: str) -> dict[str, str]:
     return found
 
 
+def _units(text: str) -> dict[str, str]:
+    """Return the unit of each column."""
+    found = {}
+    for pair in text.split(","):
+        column, equals, unit = (part.strip() for part in pair.partition("="))
+        if not (column and equals and unit):
+            raise argparse.ArgumentTypeError(f"{pair.strip()!r} is not of the form COLUMN=UNIT")
+        found[column] = unit
+    return found
+
+
 def _coordinates(text: str) -> CoordinateColumns:
     words = [word.strip() for word in text.split(",")]
     if len(words) != 3 or not all(words):
@@ -792,8 +908,39 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument(
         "--mapping",
         type=_mapping,
+        action="append",
         metavar="OURS=THEIRS,…",
-        help="columns that have another name in the file, e.g. height_m=Height,owner=Company",
+        help="columns whose name in the file is not recognised, e.g. height_m=H1,owner=Firm; kept "
+        "for files with the same columns",
+    )
+    load.add_argument(
+        "--forget-mapping",
+        action="store_true",
+        help="forget what was decided for files with these columns",
+    )
+    load.add_argument(
+        "--unit",
+        type=_units,
+        action="append",
+        metavar="COLUMN=UNIT,…",
+        help="units that the file does not say, e.g. power=W,height=ft",
+    )
+    load.add_argument(
+        "--crs",
+        help="CRS of the places, where the file does not say it: EPSG:9210, vn2000:hanam, "
+        "vn2000:105-30",
+    )
+    load.add_argument(
+        "--encoding",
+        help="encoding of the text where it is not recognised: utf-16, tcvn3, vni, viscii, cp1258",
+    )
+    load.add_argument(
+        "--preview",
+        action="store_true",
+        help="say how the file is read and what is wrong with it, and change nothing",
+    )
+    load.add_argument(
+        "--problems", type=Path, metavar="FILE.csv", help="save every problem with its row"
     )
     load.add_argument(
         "--coordinates",
@@ -819,6 +966,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     load.add_argument("--licence", default="", help="terms of use of the data")
     load.add_argument("--vintage", default="", help="time that the data describe")
+    undo = add(actions, "undo", _data_undo, "Take the last import back.")
+    undo.add_argument(
+        "--list", action="store_true", help="say what can be taken back, the last import first"
+    )
     pattern = add(
         actions, "pattern", _data_pattern, "Check antenna pattern files and keep them for cells."
     )
