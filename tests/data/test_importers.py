@@ -64,10 +64,10 @@ def test_text_in_every_encoding(encoding: str, line_end: str) -> None:
     assert frame.index.tolist() == [2, 3]
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_every_delimiter(delimiter: str) -> None:
-    text = "mast_id|name|height_m|lon|lat\nM1|Cột, một; hai|42|105.9|20.4\n"
-    quoted = text.replace("Cột, một; hai", '"Cột, một; hai"').replace("|", delimiter)
+    text = "mast_id/name/height_m/lon/lat\nM1/Cột, một; hai/42/105.9/20.4\n"
+    quoted = text.replace("Cột, một; hai", '"Cột, một; hai"').replace("/", delimiter)
     frame = read_table(quoted.encode(), "masts")
     assert frame.loc[2].tolist() == ["M1", "Cột, một; hai", "42", "105.9", "20.4"]
 
@@ -77,6 +77,91 @@ def test_decimal_commas_where_semicolons_separate(workspace: Workspace) -> None:
     import_layer(workspace, "masts", text.encode(), drop_orphans=True)
     mast = workspace.read("masts").iloc[0]
     assert (mast["height_m"], mast["name"]) == (42.5, "1,5")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_title_rows_above_the_header(delimiter: str) -> None:
+    titles = ["SỞ THÔNG TIN, HÀ NAM; 2024", "", "Danh sách cột | lần 2"]
+    header = ["Mã trạm", "Tên", "Chiều cao (m)", "Kinh độ", "Vĩ độ"]
+    lines = [*titles, delimiter.join(header), delimiter.join(["M1", "a", "42", "105.9", "20.4"])]
+    found = tables.read("\n".join(lines).encode(), "masts")
+    assert found.header_row == 4
+    assert found.frame.columns.tolist() == header
+    assert found.frame.loc[5].tolist() == ["M1", "a", "42", "105.9", "20.4"]
+    assert [str(p) for p in found.problems] == [
+        "upload: row 4 is taken for the names of the columns (the rows above it are left out)"
+    ]
+
+
+NUMBERS = {
+    "both signs": (["1.234,5", "1,234.5", "1.234.567,8"], ["1234.5", "1234.5", "1234567.8"]),
+    "commas": (["42,5", "1,234", "1.234"], ["42.5", "1.234", "1234"]),
+    "points": (["42.5", "1,234", "1.234"], ["42.5", "1234", "1.234"]),
+    "points only": (["1.234", "12.345", "7"], ["1.234", "12.345", "7"]),
+    "thousands": (["1,234,567", "1,234", "12"], ["1234567", "1234", "12"]),
+    "blanks": (["1 234,5", "12\u00a0345", "1'234'567"], ["1234.5", "12345", "1234567"]),
+    "signs": (["-0,5", "+1,5", ",5"], ["-0.5", "+1.5", ".5"]),
+    "exponents": (["1,5e3", "2.5E-3", "1e5"], ["1.5e3", "2.5E-3", "1e5"]),
+    "no numbers": (["a,b", "1,2,3", "20°27'30\"N"], ["a,b", "1,2,3", "20°27'30\"N"]),
+    "unclear": (["1,234", "5", "6"], [None, "5", "6"]),
+    "both ways": (["42,5", "42.5", "1.234"], ["42.5", "42.5", None]),
+}
+
+
+@pytest.mark.parametrize("case", list(NUMBERS))
+def test_numbers_as_people_write_them(case: str) -> None:
+    written, read = NUMBERS[case]
+    lines = ["village_id\tname\tpopulation", *(f"{n}\t1,234\t{n}" for n in written)]
+    found = tables.read("\n".join(lines).encode(), "villages")
+    values = found.frame["population"].astype(object).where(found.frame["population"].notna(), None)
+    assert values.tolist() == read
+    assert found.frame["village_id"].tolist() == written
+    assert found.frame["name"].tolist() == ["1,234"] * 3
+    said = [str(p) for p in found.problems]
+    assert len(said) == read.count(None)
+    if said:
+        text = written[read.index(None)]
+        assert f"column population: {text if '.' in text else repr(text)} (expected a" in said[0]
+        assert "it can mean 1.234 or 1234" in said[0] or "it can mean 1234 or 1.234" in said[0]
+
+
+def test_the_other_columns_tell_what_a_comma_is() -> None:
+    text = "village_id\tpopulation\tlon\tlat\n1\t1.234\t105{0}9876\t20{0}41\n"
+    assert read_table(text.format(",").encode(), "villages")["population"].tolist() == ["1234"]
+    assert read_table(text.format(".").encode(), "villages")["population"].tolist() == ["1.234"]
+    quoted = 'village_id,population,lon,lat\n1,"1,234",105.9876,20.41\n'
+    assert read_table(quoted.encode(), "villages")["population"].tolist() == ["1234"]
+    mixed = text.replace("105{0}", "105,").replace("20{0}", "20.")
+    with pytest.raises(ValidationError, match=r"it can mean 1\.234 or 1234"):
+        read_table(mixed.encode(), "villages")
+
+
+def test_text_in_an_encoding_from_before_unicode() -> None:
+    text = "mast_id,name,lon,lat\n1,Hµ Nam,105.9,20.4\n2,ThÞ trÊn VÜnh Trô,105.9,20.4\n"
+    text += "3,X· Thi S¬n,105.9,20.4\n4,Ph\xadêng Lª Hång Phong,105.9,20.4\n"
+    found = tables.read(text.encode("latin-1"), "masts")
+    assert found.frame["name"].tolist()[:3] == ["Hà Nam", "Thị trấn Vĩnh Trụ", "Xã Thi Sơn"]
+    assert "the text is read as TCVN3" in str(found.problems[0])
+    # The same, with nothing but plain characters in the first bytes.
+    far = text[:21] + "9,a,1,1\n" * 20_000 + text[21:]
+    assert tables.read(far.encode("latin-1"), "masts").frame["name"].iloc[-3] == "Thị trấn Vĩnh Trụ"
+
+
+@pytest.mark.parametrize("name", ["geometry_wkt", "WKT", "geom"])
+def test_geometry_as_text(name: str) -> None:
+    text = f'road_id,road_class,{name}\n1,a,"LINESTRING (105 20, 106 21)"\n2,b,"LINE (1"\n3,c,\n'
+    found = tables.read(text.encode(), "roads")
+    assert found.frame.crs == "EPSG:4326"
+    assert found.frame.geom_type.dropna().tolist() == ["LineString"]
+    assert [str(p) for p in found.problems] == [
+        f"upload, row 3, column {name}: 'LINE (1' (expected geometry as text (WKT))"
+    ]
+    metres = 'road_id,road_class,wkt\n1,a,"{}LINESTRING (600000 2260000, 600100 2260000)"\n'
+    assert tables.read(metres.format("SRID=32648;").encode(), "roads").frame.crs == CRS
+    assert tables.read(metres.format("").encode(), "roads").frame.crs is None
+    assert tables.read(metres.format("").encode(), "roads", crs=CRS).frame.crs == CRS
+    with pytest.raises(InputError, match="no coordinate reference system EPSG:999999"):
+        tables.read(metres.format("SRID=999999;").encode(), "roads")
 
 
 def test_blank_lines_and_spaces_do_not_shift_row_numbers() -> None:
@@ -153,7 +238,7 @@ def test_projected_columns_need_their_crs(workspace: Workspace) -> None:
     names=st.lists(
         st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12), min_size=1, max_size=9
     ),
-    delimiter=st.sampled_from([",", ";", "\t"]),
+    delimiter=st.sampled_from([",", ";", "\t", "|"]),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
 )
 def test_any_text_survives_a_csv(names: list[str], delimiter: str, encoding: str) -> None:
