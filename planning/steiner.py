@@ -27,6 +27,9 @@ Mask = NDArray[np.uint8]
 #: Sums of costs stay below this, so that they are exact as floating-point numbers too.
 _MOST = 2.0**52
 
+#: Arcs of remembered cuts; what does not fit can only not be taken back.
+_MOST_ARCS = 20_000_000
+
 #: Random choices are the same in every run.
 _SEED = 20180501
 
@@ -565,7 +568,7 @@ class _Dual:
         count = min(room, 8) * graph.m
         self.raised = np.zeros(count, np.int64)
         self.cut_first = np.zeros(count + 1, np.int64)
-        self.cut_arc = np.empty(room * graph.m, np.int64)
+        self.cut_arc = np.empty(min(room * graph.m, _MOST_ARCS), np.int64)
         self.cuts = 0
 
     @property
@@ -635,6 +638,7 @@ class _Search:
         self.useless: Mask = np.zeros(graph.m, np.uint8)
         self.roots_used: list[int] = []
         self.dual: _Dual | None = None
+        self.joins_trees = clock is not None
 
     @property
     def solved(self) -> bool:
@@ -695,12 +699,14 @@ class _Search:
         return guide
 
     def learn_from(self, dual: _Dual) -> None:
-        """Take a dual solution's bound, useless edges and tree."""
+        """Take a dual solution's bound, tree and useless edges."""
         g = self.graph
         self.raise_lower(dual.bound)
         tight = np.empty(g.m, np.uint8)
         kernels.saturated_edges(*g.slots, dual.slack, dual.root, tight, np.empty(g.n, np.uint8))
-        self.grow(np.where(tight != 0, g.cost, -1), dual.root)
+        in_tree, total = self.grow(np.where(tight != 0, g.cost, -1), dual.root)
+        if total >= 0 and self.joins_trees:
+            self.recombine([in_tree])
         room = self.upper - self.offset - dual.bound
         if room > 0:
             kernels.useless_edges(
@@ -829,11 +835,13 @@ class _Search:
                 if self.solved:
                     return
                 self.tick()
-            for _ in range(variations):
+            # A new tree as a whole rarely wins on a large graph.
+            for _ in range(min(variations, 1 + 160_000 // self.graph.m)):
                 self.vary()
                 self.tick()
             if variations:
-                self.adjust(60)
+                # A step is local, so a large graph needs more of them.
+                self.adjust(int(np.clip(self.graph.m // 150, 60, 300)))
             removed = int(np.count_nonzero(self.useless))
             if removed > 0.02 * self.graph.m and self.simplify(effort):
                 return
@@ -851,7 +859,7 @@ class _Search:
         if self.random.random() < 0.5:
             choice_cost[mine] = choice_cost[mine] * 3 // 4
         root = int(self.random.choice(np.flatnonzero(g.is_terminal)))
-        in_tree, total = self.grow(choice_cost, root, rounds=20)
+        in_tree, total = self.grow(choice_cost, root, rounds=6)
         if total >= 0:
             self.recombine([in_tree])
 

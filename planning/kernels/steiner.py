@@ -453,40 +453,114 @@ def exchange_paths(
     via = np.empty(n, np.int64)
     voronoi(first, neighbour, edge, cost, in_base, longest, base, distance, via)
 
-    # Nodes and boundary edges of each region, in the order of the tree.
+    # Nodes of each region, in the order of the tree.
     region_first = np.zeros(count + 1, np.int64)
     for v in range(n):
         if base[v] >= 0:
             region_first[position[base[v]] + 1] += 1
-    border_first = np.zeros(count + 1, np.int64)
-    borders = 0
-    for e in range(m):
-        a = base[tail[e]]
-        b = base[head[e]]
-        if cost[e] >= 0 and a >= 0 and b >= 0 and a != b and not in_tree[e]:
-            border_first[position[a] + 1] += 1
-            border_first[position[b] + 1] += 1
-            borders += 1
     for i in range(count):
         region_first[i + 1] += region_first[i]
-        border_first[i + 1] += border_first[i]
     region = np.empty(region_first[count], np.int64)
-    border = np.empty(2 * borders, np.int64)
     fill = region_first[:count].copy()
     for v in range(n):
         if base[v] >= 0:
             i = position[base[v]]
             region[fill[i]] = v
             fill[i] += 1
-    fill = border_first[:count].copy()
+
+    # Border edges between regions, the shortest connections first.
+    borders = 0
+    border = np.empty(m, np.int64)
+    length = np.empty(m, np.int64)
     for e in range(m):
-        a = base[tail[e]]
-        b = base[head[e]]
+        a, b = base[tail[e]], base[head[e]]
         if cost[e] >= 0 and a >= 0 and b >= 0 and a != b and not in_tree[e]:
-            border[fill[position[a]]] = e
-            fill[position[a]] += 1
-            border[fill[position[b]]] = e
-            fill[position[b]] += 1
+            value = distance[tail[e]] + cost[e] + distance[head[e]]
+            if value < longest:
+                border[borders] = e
+                length[borders] = value
+                borders += 1
+    by_length = np.argsort(length[:borders], kind="mergesort")
+    # Ancestors of the key vertices, 1, 2, 4, ... key paths up.
+    keys = np.empty(count, np.int64)
+    key_number = np.full(n, -1, np.int64)
+    key_count = 0
+    for i in range(count):
+        v = order[i]
+        if is_key[v]:
+            keys[key_count] = v
+            key_number[v] = key_count
+            key_count += 1
+    levels = 1
+    while (1 << levels) < key_count:
+        levels += 1
+    above = np.zeros((levels, key_count), np.int64)
+    for i in range(1, key_count):
+        above[0, i] = key_number[path_top[keys[i]]]
+    for level in range(1, levels):
+        for i in range(key_count):
+            above[level, i] = above[level - 1, above[level - 1, i]]
+    # The first border edge that passes round a key path is the best: `round_path`, and
+    # `round_two` for a path together with the next one up. Paths served are skipped by
+    # links, so that each is met once. At a branching node, those between two branches.
+    round_path = np.full(n, -1, np.int64)
+    round_two = np.full(n, -1, np.int64)
+    link = np.arange(n)
+    link_two = np.arange(n)
+    fork = np.full(borders, -1, np.int64)
+    fork_first = np.zeros(count + 1, np.int64)
+    for i in range(borders):
+        e = border[by_length[i]]
+        a, b = base[tail[e]], base[head[e]]
+        # Where each end enters the tree of key vertices, seen from the other one.
+        enter_a, enter_b = a, b
+        if not is_key[a]:
+            low_end = path_of[a]
+            inside = position[low_end] <= position[b] < end[low_end]
+            enter_a = low_end if inside else path_top[low_end]
+        if not is_key[b]:
+            low_end = path_of[b]
+            inside = position[low_end] <= position[a] < end[low_end]
+            enter_b = low_end if inside else path_top[low_end]
+        if enter_a == enter_b:
+            continue
+        for turn in range(2):
+            x, y = (enter_a, enter_b) if turn == 0 else (enter_b, enter_a)
+            at = position[y]
+            u = _find(link, x)
+            while not position[u] <= at < end[u]:
+                round_path[u] = e
+                link[u] = path_top[u]
+                u = _find(link, u)
+            u = _find(link_two, x)
+            while not position[u] <= at < end[u]:
+                top = path_top[u]
+                if position[top] <= at < end[top]:
+                    break
+                round_two[u] = e
+                link_two[u] = top
+                u = _find(link_two, u)
+        at = position[enter_b]
+        if position[enter_a] <= at < end[enter_a]:
+            continue
+        k = key_number[enter_a]
+        for level in range(levels - 1, -1, -1):
+            u = keys[above[level, k]]
+            if not position[u] <= at < end[u]:
+                k = above[level, k]
+        u = path_top[keys[k]]
+        if u != enter_b and not is_terminal[u]:
+            fork[i] = u
+            fork_first[position[u] + 1] += 1
+    for i in range(count):
+        fork_first[i + 1] += fork_first[i]
+    fork_edge = np.empty(fork_first[count], np.int64)
+    fill = fork_first[:count].copy()
+    for i in range(borders):
+        if fork[i] >= 0:
+            at = position[fork[i]]
+            fork_edge[fill[at]] = border[by_length[i]]
+            fill[at] += 1
 
     heap = np.empty(n, np.int64)
     place = np.full(n, -1, np.int64)
@@ -494,7 +568,6 @@ def exchange_paths(
     local_base = np.full(n, -1, np.int64)
     local_via = np.full(n, -1, np.int64)
     local_stamp = np.full(n, -1, np.int64)
-    removed_stamp = np.full(n, -1, np.int64)
     freed = np.empty(n, np.int64)
     removed = np.empty(n, np.int64)
     frozen = np.zeros(n, np.uint8)
@@ -565,8 +638,6 @@ def exchange_paths(
         for i in range(parts):
             for j in range(parts):
                 best[i, j] = FAR
-        for i in range(removed_count):
-            removed_stamp[removed[i]] = candidate
         freed_count = 0
         for i in range(removed_count):
             at = position[removed[i]]
@@ -608,16 +679,7 @@ def exchange_paths(
                     local_base[w] = local_base[u]
                     local_via[w] = edge[p]
                     size = _push(heap, place, local_distance, size, w)
-        # Boundary edges of the freed nodes, then those of all parts but the largest.
-        largest = 0
-        rest = count - removed_count
-        for i in range(1, parts):
-            rest -= high[i] - low[i]
-        widest = rest
-        for i in range(1, parts):
-            if high[i] - low[i] > widest:
-                widest = high[i] - low[i]
-                largest = i
+        # Connections over freed nodes, then those found for the whole tree.
         for i in range(freed_count):
             u = freed[i]
             if local_base[u] < 0:
@@ -648,44 +710,29 @@ def exchange_paths(
                     if value < best[mine, theirs]:
                         best[mine, theirs] = best[theirs, mine] = value
                         best_edge[mine, theirs] = best_edge[theirs, mine] = edge[p]
-        for k in range(parts):
-            if k == largest:
-                continue
-            start, stop = (low[k], high[k]) if k > 0 else (0, count)
-            at = start
-            while at < stop:
-                if k == 0:
-                    # The rest is the preorder without the ranges of the other parts.
-                    inside = -1
-                    for j in range(1, parts):
-                        if low[j] <= at < high[j]:
-                            inside = j
-                    if inside > 0:
-                        at = high[inside]
-                        continue
-                    if removed_stamp[order[at]] == candidate:
-                        at += 1
-                        continue
-                for q in range(border_first[at], border_first[at + 1]):
-                    e = border[q]
-                    a = tail[e]
-                    b = head[e]
-                    if base[a] != order[at]:
-                        a, b = b, a
-                    if removed_stamp[base[b]] == candidate:
-                        continue
-                    value = distance[a] + cost[e] + distance[b]
-                    if value >= budget:
-                        continue
-                    other_at = position[base[b]]
-                    theirs = 0
-                    for j in range(1, parts):
-                        if low[j] <= other_at < high[j]:
-                            theirs = j
-                    if theirs != k and value < best[k, theirs]:
-                        best[k, theirs] = best[theirs, k] = value
-                        best_edge[k, theirs] = best_edge[theirs, k] = e
-                at += 1
+        for k in range(1, parts):
+            e = round_two[order[low[k]]] if whole_vertex else round_path[v]
+            if e >= 0:
+                value = distance[tail[e]] + cost[e] + distance[head[e]]
+                if value < best[0, k]:
+                    best[0, k] = best[k, 0] = value
+                    best_edge[0, k] = best_edge[k, 0] = e
+        if whole_vertex:
+            for q in range(fork_first[position[v]], fork_first[position[v] + 1]):
+                e = fork_edge[q]
+                value = distance[tail[e]] + cost[e] + distance[head[e]]
+                at = position[base[tail[e]]]
+                other_at = position[base[head[e]]]
+                mine = 0
+                theirs = 0
+                for k in range(1, parts):
+                    if low[k] <= at < high[k]:
+                        mine = k
+                    if low[k] <= other_at < high[k]:
+                        theirs = k
+                if value < best[mine, theirs]:
+                    best[mine, theirs] = best[theirs, mine] = value
+                    best_edge[mine, theirs] = best_edge[theirs, mine] = e
         # The least tree over the parts, one connection after the other.
         for i in range(parts):
             label[i] = 0 if i == 0 else -1
@@ -694,7 +741,7 @@ def exchange_paths(
         for step in range(parts - 1):
             least = FAR
             joins = -1
-            link = -1
+            over = -1
             for i in range(parts):
                 if label[i] < 0:
                     continue
@@ -702,13 +749,13 @@ def exchange_paths(
                     if label[j] < 0 and best[i, j] < least:
                         least = best[i, j]
                         joins = j
-                        link = best_edge[i, j]
+                        over = best_edge[i, j]
             if joins < 0:
                 spent = FAR
                 break
             label[joins] = 0
             spent += least
-            chosen[step] = link
+            chosen[step] = over
         if spent >= budget:
             continue
         for step in range(parts - 1):
