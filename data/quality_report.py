@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from data.errors import Message, Problem, message
+from data.vintages import Vintage
 from data.warp import LOWEST_GROUND_M
 
 #: Gaps and overlaps narrower than this are slivers. [m]
@@ -84,6 +85,13 @@ class Tiling:
     def slivers(self) -> int:
         """Number of gaps and overlaps that are slivers."""
         return sum(spot.sliver for spot in (*self.gaps, *self.overlaps))
+
+    @property
+    def label(self) -> Message:
+        """Level and vintage, for people."""
+        return Vintage(
+            self.level, self.valid_from, self.valid_to, self.zones, self.area_km2
+        ).label()
 
     @property
     def name(self) -> str:
@@ -401,21 +409,20 @@ def restored(about: dict[str, Any]) -> QualityReport:
 def _tiling_lines(report: QualityReport) -> Iterator[Message]:
     for tiling in report.tilings:
         values = {
-            "name": tiling.name,
-            "count": tiling.zones,
+            "name": tiling.label,
             "area": f"{tiling.area_km2:,.2f}",
         }
         if not tiling.gaps and not tiling.overlaps:
             yield (
                 message(
-                    "{name}: {count} zones, {area} km2, without gaps or overlaps between them",
+                    "{name}: {area} km2, without gaps or overlaps between the zones",
                     **values,
                 )
             )
             continue
         yield (
             message(
-                "{name}: {count} zones, {area} km2; {gaps} gaps of {gap_area} km2 and {overlaps} "
+                "{name}: {area} km2; {gaps} gaps of {gap_area} km2 and {overlaps} "
                 "overlaps of {overlap_area} km2, {slivers} of them slivers (less than {width} m "
                 "wide on average)",
                 gaps=len(tiling.gaps),
@@ -445,12 +452,13 @@ def _tiling_lines(report: QualityReport) -> Iterator[Message]:
                     codes=", ".join(spot.codes[:4]),
                 )
             )
+    labels = {tiling.name: tiling.label for tiling in report.tilings}
     for pair in report.outlines:
         yield (
             message(
                 "The outlines of {first} and {second} differ by {area} km2",
-                first=pair.first,
-                second=pair.second,
+                first=labels[pair.first],
+                second=labels[pair.second],
                 area=f"{pair.difference_km2:.3g}",
             )
         )
@@ -646,9 +654,10 @@ def _problems(report: QualityReport) -> list[Problem]:
     for tiling in report.tilings:
         if tiling.slivers:
             said = message(
-                "{name}: {count} slivers between the zones", name=tiling.name, count=tiling.slivers
+                "{name}: {count} slivers between the zones", name=tiling.label, count=tiling.slivers
             )
             warn("zones", said, message("expected neighbours to share one border"), "geometry")
+    labels = {tiling.name: tiling.label for tiling in report.tilings}
     for pair in report.outlines:
         reach = max(
             (tiling.area_km2 for tiling in report.tilings if tiling.name == pair.first), default=0.0
@@ -656,8 +665,8 @@ def _problems(report: QualityReport) -> list[Problem]:
         if pair.difference_km2 > 0.005 * reach:
             said = message(
                 "the outlines of {first} and {second} differ by {area} km2",
-                first=pair.first,
-                second=pair.second,
+                first=labels[pair.first],
+                second=labels[pair.second],
                 area=f"{pair.difference_km2:.3g}",
             )
             warn("zones", said, message("expected levels of one outline"), "geometry")

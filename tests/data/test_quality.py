@@ -49,7 +49,7 @@ def test_a_sound_area_is_said_to_be_sound(workspace: Workspace) -> None:
     assert report.outlines == ()
     assert report.people_raster == (3000.0, 3000.0)
     text = said(report)
-    assert "commune: 2 zones, 50.00 km2, without gaps or overlaps" in text
+    assert "Communes and wards (2): 50.00 km2, without gaps or overlaps" in text
     assert "No geometry is invalid" in text
     assert "Every raster covers the whole area" in text
     assert "Terrain in the area: 5 to 5 m, 0 pixels without a height, 0 below -5 m" in text
@@ -70,7 +70,7 @@ def test_a_report_is_kept_until_the_content_changes(workspace: Workspace) -> Non
     assert quality.load(workspace) == report
     about = json.loads(path.read_text(encoding="utf-8"))
     assert about["tilings"][1]["zones"] == 2
-    assert any("2 zones" in line for line in about["said"])
+    assert any("(2)" in line for line in about["said"])
     workspace.write({"villages": samples.villages().iloc[:1]}, {"villages": REAL})
     assert quality.load(workspace) is None
     # What the build did is still known.
