@@ -87,7 +87,7 @@ class InputError(PhuSongError, ValueError):
     """Something given by the user is not what was expected."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One fault in a layer: where it is, what stands there, what was expected.
 

@@ -14,8 +14,10 @@ from data.errors import Message, Problem, message
 
 Severity = Literal["error", "warning"]
 
-LIMIT = 200_000
-"""Most problems that are listed one by one; above it, each check says how many more."""
+LIMIT = 1_000_000
+"""Most problems that are listed one by one; above it, each check says how many more.
+
+A hundred thousand rows with faults in ten columns each are still listed in full."""
 
 
 def shown(value: object) -> str | Message:
@@ -126,8 +128,16 @@ class Faults:
         room = max(0, LIMIT - len(self._problems))
         series = values if isinstance(values, pd.Series) else pd.Series(list(values), dtype=object)
         found = series.iloc[positions[:room]].tolist()
+        texts: dict[object, str | Message] = {}
         for position, value in zip(positions[:room].tolist(), found, strict=True):
-            text = value if isinstance(value, Message) else shown(value)
+            if isinstance(value, Message):
+                text: str | Message = value
+            elif isinstance(value, str):
+                # The same wrong value often stands in every row.
+                known_text = texts.get(value)
+                text = texts.setdefault(value, shown(value)) if known_text is None else known_text
+            else:
+                text = shown(value)
             self._problems.append(
                 Problem(
                     self.layer, self.rows[position], column, text, expected, self.file, severity
@@ -145,11 +155,12 @@ class Faults:
         first = pd.Series(range(len(values)), index=values.to_numpy())
         first = first[~first.index.duplicated()]
         earlier = first.reindex(values.iloc[positions].to_numpy()).tolist()
-        for position, other in zip(positions.tolist(), earlier, strict=True):
+        found = values.iloc[positions].tolist()
+        for position, other, value in zip(positions.tolist(), earlier, found, strict=True):
             self.row(
                 position,
                 column,
-                shown(values.iloc[position]),
+                shown(value),
                 message(
                     "expected a value that no other row has; row {row} has it too",
                     row=self.rows[int(other)],

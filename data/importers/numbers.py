@@ -10,7 +10,7 @@ refused: nothing is guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -29,7 +29,7 @@ _GROUPED = {
     sign: re.compile(rf"[-+]?[1-9]\d{{0,2}}(?:{re.escape(sign)}\d{{3}})+(?:{re.escape(other)}\d+)?")
     for sign, other in ((",", "."), (".", ","))
 }
-_SIGNS = re.compile(r"[,.'\u2019\u00a0\u202f]|\d \d")
+_MARKED = re.compile(r"[,'\u2019\u00a0\u202f]|\d \d|\..*\.")
 _BLANKS = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(?:\D|$))")
 _UNCLEAR = re.compile(r"[-+]?[1-9]\d{0,2}[.,]\d{3}")
 
@@ -128,34 +128,42 @@ def read_numbers(frame: pd.DataFrame, wanted: Wanted, usual: Sign | None = None)
     list of Problem
         Numbers that can be read in two ways; they are left empty.
     """
-    columns: dict[int, list[object]] = {}
+    # Every different text is looked at once: large files repeat few.
+    columns: dict[int, dict[str, str]] = {}
     for position in number_columns(frame, wanted):
-        values = frame.iloc[:, position].tolist()
-        if any(isinstance(value, str) and _SIGNS.search(value) for value in values):
-            columns[position] = [
-                _BLANKS.sub("", value.strip()) if isinstance(value, str) else value
-                for value in values
-            ]
-    seen = {position: _signs(texts) for position, texts in columns.items()}
+        found = {value for value in frame.iloc[:, position].tolist() if isinstance(value, str)}
+        columns[position] = {text: _BLANKS.sub("", text.strip()) for text in found}
+    if not any(_MARKED.search(text) for texts in columns.values() for text in texts):
+        return []
+    seen = {position: _signs(texts.values()) for position, texts in columns.items()}
     in_file = {sign for signs in seen.values() for sign in signs}
     problems = []
     for position, texts in columns.items():
-        done, unclear = _rewritten(texts, _rule(texts, seen[position], in_file, usual))
-        frame.isetitem(position, objects(done))
+        rule = _rule(texts.values(), seen[position], in_file, usual)
+        done = {text: _rewritten(clean, rule) for text, clean in texts.items()}
+        if all(text == new for text, new in done.items()):
+            continue
+        values = frame.iloc[:, position].tolist()
+        frame.isetitem(
+            position,
+            objects([done[value] if isinstance(value, str) else value for value in values]),
+        )
+        unclear = {text for text, new in done.items() if new is None}
         problems += [
             Problem(
                 wanted.layer.name,
                 int(frame.index[row]),
                 str(frame.columns[position]),
-                shown(str(texts[row])),
+                shown(value),
                 message(
                     "expected a number; it can mean {first} or {second}",
-                    first=with_points(str(texts[row]), "."),
-                    second=with_points(str(texts[row]), ","),
+                    first=with_points(texts[value], "."),
+                    second=with_points(texts[value], ","),
                 ),
                 wanted.name,
             )
-            for row in unclear
+            for row, value in enumerate(values)
+            if isinstance(value, str) and value in unclear
         ]
     return problems
 
@@ -178,11 +186,11 @@ def objects(values: Sequence[object]) -> NDArray[np.object_]:
     return array
 
 
-def _signs(texts: list[object]) -> set[Sign]:
+def _signs(texts: Iterable[str]) -> set[Sign]:
     """Return the decimal signs that the numbers of a column show beyond doubt."""
     signs: set[Sign] = set()
     for text in texts:
-        if isinstance(text, str) and (sign := decimal_sign(text)) is not None:
+        if (sign := decimal_sign(text)) is not None:
             signs.add(sign)
             if len(signs) == 2:
                 break
@@ -190,7 +198,7 @@ def _signs(texts: list[object]) -> set[Sign]:
 
 
 def _rule(
-    texts: list[object], own: set[Sign], in_file: set[Sign], usual: Sign | None
+    texts: Iterable[str], own: set[Sign], in_file: set[Sign], usual: Sign | None
 ) -> Sign | None:
     """Return the decimal sign of the numbers of a column that do not show it."""
     if own:
@@ -199,25 +207,17 @@ def _rule(
         return None
     if in_file:
         return next(iter(in_file))
-    commas = any(isinstance(text, str) and "," in text for text in texts)
     # Where no number of the file has a comma, points are what programs write.
-    return usual if commas else "."
+    return usual if any("," in text for text in texts) else "."
 
 
-def _rewritten(texts: list[object], rule: Sign | None) -> tuple[list[object], list[int]]:
-    """Return the texts as programs write numbers, and where they are unclear."""
-    done: list[object] = []
-    unclear = []
-    for row, text in enumerate(texts):
-        if not isinstance(text, str) or ("," not in text and "." not in text):
-            done.append(text)
-            continue
-        sign = decimal_sign(text)
-        if sign is None and _UNCLEAR.fullmatch(text):
-            sign = rule
-            if sign is None:
-                unclear.append(row)
-                done.append(None)
-                continue
-        done.append(text if sign is None else with_points(text, sign))
-    return done, unclear
+def _rewritten(text: str, rule: Sign | None) -> str | None:
+    """Return a text as programs write numbers; None where it is unclear."""
+    if "," not in text and "." not in text:
+        return text
+    sign = decimal_sign(text)
+    if sign is None and _UNCLEAR.fullmatch(text):
+        sign = rule
+        if sign is None:
+            return None
+    return text if sign is None else with_points(text, sign)
