@@ -8,6 +8,7 @@ proven upper bound is the Lagrangian one over the same dual ascents.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -176,11 +177,19 @@ def cost_benefit_curve(
     if not budgets:
         return []
     task = _Task.of(tail, head, cost, prize_by_node, roots, max(budgets))
-    steiner.warm_up()
+    warm_up()
     clock = Clock(time_limit_s, on_progress)
     plans = _Search(task, clock).run(sorted(set(budgets)))
     on_progress(1.0)
     return [plans[budget] for budget in budgets]
+
+
+@functools.cache
+def warm_up() -> None:
+    """Compile, or load, the kernels by a small example, outside of any time limit."""
+    steiner.warm_up()
+    task = _Task.of([0, 0, 1], [1, 2, 2], [2.0, 3.0, 2.0], {1: 1.0, 2: 2.0}, [0], 3.0)
+    _Search(task, Clock(math.inf, lambda _: None)).run([3.0])
 
 
 # ----------------------------------------------------------------------------------------
