@@ -223,8 +223,11 @@ def _same_crs(one: Any, other: Any) -> bool:
 
 
 def _crs_name(crs: Any) -> str:
-    authority = pyproj.CRS(crs).to_authority()
-    return ":".join(authority) if authority else str(pyproj.CRS(crs).name)
+    found = pyproj.CRS(crs)
+    if found.is_bound and found.source_crs is not None:
+        found = found.source_crs
+    authority = found.to_authority()
+    return ":".join(authority) if authority else str(found.name)
 
 
 def _centres(shapes: gpd.GeoSeries) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -303,7 +306,7 @@ def _points(frame: pd.DataFrame, columns: CoordinateColumns, faults: Faults) -> 
     geographic = pyproj.CRS(columns[2]).is_geographic
     for name, limit in zip(columns[:2], (180, 90), strict=True):
         numbers, wrong = to_number(frame[name])
-        expected = message("expected a number, in the unit of {crs}", crs=columns[2])
+        expected = message("expected a number, in the unit of {crs}", crs=_crs_name(columns[2]))
         if geographic:
             expected = message(
                 "expected degrees from {low} to {high}, such as {decimal} or {parts}",

@@ -219,12 +219,11 @@ def degrees(lon: pd.Series, lat: pd.Series, area: Bounds | None) -> Degrees:
         notes += [] if said is None else [("lat", *said)]
     result = {}
     for name, column in columns.items():
-        values = column.astype(object).copy() if angles[name] else column
-        array = values.to_numpy()
+        array = column.to_numpy(dtype=object, copy=True)
         for row, angle in angles[name].items():
             sign = north if angle.hemisphere == "N" else _SIGN.get(angle.hemisphere, 1.0)
             array[row] = angle.value_deg * sign
-        result[name] = pd.Series(array, index=column.index)
+        result[name] = pd.Series(array, index=column.index) if angles[name] else column
         notes += _notes(name, angles[name].values())
     return Degrees(result["lon"], result["lat"], notes)
 

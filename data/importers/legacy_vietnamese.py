@@ -328,20 +328,34 @@ def _double_utf8(text: str) -> str | None:
 
 
 def _one_to_one(first: int, table: str, low: Mapping[int, str]) -> Callable[[str], str]:
-    """Return the decoding where the bytes from `first` on mean the characters of `table`."""
+    """Return the decoding where the bytes from `first` on mean the characters of `table`.
+
+    Signs behind a number, as in 20° or 5 m², are not letters of a word.
+    """
     of_byte = {**low, **dict(zip(range(first, 256), table, strict=True))}
     mapping: dict[int, str] = {
         char: of_byte[code] for char, code in _TO_BYTE.items() if code in of_byte
     }
     # A program may also leave a byte that Windows-1252 uses for a sign as a control character.
     mapping |= of_byte
-    return lambda text: unicodedata.normalize("NFC", text.translate(mapping))
+
+    def decoded(text: str) -> str:
+        aside = _BEHIND_NUMBERS.sub(lambda match: match.group().translate(_ASIDE), text)
+        return unicodedata.normalize("NFC", aside.translate(mapping).translate(_BACK))
+
+    return decoded
+
+
+#: Signs that other bytes than letters stand for behind a number: 20°, 35 m².
+_BEHIND_NUMBERS = re.compile(
+    "(?<=\\d)[\u00b0-\u00b4]|(?<=\\d[km])[\u00b2\u00b3]|(?<=\\d m)[\u00b2\u00b3]"
+)
+_ASIDE = {code: 0xE000 + code for code in range(0xB0, 0xB5)}
+_BACK = {aside: code for code, aside in _ASIDE.items()}
 
 
 #: Signs that stand where TCVN 5712 has the marks which follow a vowel: 20°, 5 m².
 _SIGNS = re.compile(r"(?<![aeiouyAEIOUY\u00a1-\u00a6\u00a8-\u00ad])[\u00b0-\u00b4]")
-_ASIDE = {code: 0xE000 + code for code in range(0xB0, 0xB5)}
-_BACK = {aside: code for code, aside in _ASIDE.items()}
 
 
 def _tcvn(first: int, table: str, low: Mapping[int, str]) -> Callable[[str], str]:
@@ -455,7 +469,9 @@ _COMMON = frozenset("àáạảãâấầậăắđêếềệểôốộồơ�
 
 def _best(text: str) -> str | None:
     """Return the encoding that makes Vietnamese of a text read as Western, if one does."""
-    chunks = Counter(chunk for chunk in _CHUNK.findall(text) if not chunk.isascii())
+    chunks = Counter(
+        chunk for chunk in _CHUNK.findall(text) if not chunk.isascii() and chunk.strip(_AROUND)
+    )
     scores = {name: _score(chunks, decode) for name, decode in _DECODERS.items()}
     best = max(scores, key=lambda name: scores[name])
     return best if scores[best] > (0.0, 0.0) else None

@@ -391,12 +391,15 @@ class _Preparation:
 
     def _places(self, given: CoordinateColumns | None) -> CoordinateColumns | None:
         """Return which columns hold the points of a table, with numbers in them."""
-        shapes = isinstance(self.frame, gpd.GeoDataFrame)
         if self.declared.geometry is None:
             return None
-        if shapes:
-            if self.frame.crs is not None:
-                self.crs = _code(self.frame.crs)
+        if isinstance(self.frame, gpd.GeoDataFrame):
+            own = self.frame.crs
+            if isinstance(own, pyproj.CRS):
+                self.crs = _code(own)
+                official = vn2000.official(self.crs, self.area_crs)
+                if official != self.crs:
+                    self.frame = self.frame.set_crs(official, allow_override=True)
             return None
         if self.declared.geometry != "Point":
             return None
@@ -425,7 +428,7 @@ class _Preparation:
             self._note(named[column], said, expected)
         self.frame = self.frame.assign(**{x: done.lon, y: done.lat})
         self.crs = crs
-        return x, y, crs
+        return x, y, vn2000.official(crs, self.area_crs)
 
     def _grid(self, x: str, y: str, crs: str) -> CoordinateColumns:
         area = None
@@ -433,14 +436,15 @@ class _Preparation:
             area = geometry.box_around(self.bounds, self.area_crs, crs)
         numbers = [to_number(self.frame[name])[0].to_numpy() for name in (x, y)]
         self.crs = crs
+        official = vn2000.official(crs, self.area_crs)
         if coordinates.order(numbers[0], numbers[1], crs, area) != "northing first":
-            return x, y, crs
+            return x, y, official
         self._note(
             x,
             message("the column holds northings and {other} holds eastings", other=y),
             message("read so, as lists of Vietnamese surveys have them"),
         )
-        return y, x, crs
+        return y, x, official
 
     def _unnamed(self, x: str, y: str, crs: str | None) -> CoordinateColumns | None:
         """Return columns x and y of a file that does not say its CRS, if they hold degrees."""
@@ -475,7 +479,6 @@ class _Preparation:
         return None
 
 
-def _code(crs: object) -> str:
-    found = pyproj.CRS(crs)
-    authority = found.to_authority()
-    return ":".join(authority) if authority else str(found.name)
+def _code(crs: pyproj.CRS) -> str:
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else str(crs.to_wkt())

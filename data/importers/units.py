@@ -333,8 +333,9 @@ def apart(layer: str, column: str, values: pd.Series) -> Apart:
     if base is None or pd.api.types.is_numeric_dtype(values.dtype):
         return Apart(values, values, units)
     known = CONVERSIONS[base]
-    numbers = values.astype(object).copy()
-    array = numbers.to_numpy()
+    if not to_number(values)[1].any():
+        return Apart(values, values, units)
+    array = values.to_numpy(dtype=object, copy=True)
     for position, value in enumerate(array.tolist()):
         if not isinstance(value, str) or not value or value[-1].isdigit():
             continue
@@ -421,7 +422,7 @@ def convert(
             found.values,
             message("expected a unit, as other rows have: {units}", units=", ".join(behind)),
         )
-    elif len(behind) > 1:
+    if len(behind) > 1:
         faults.whole(
             column,
             message("the values are in {units}", units=", ".join(behind)),

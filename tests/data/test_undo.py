@@ -114,7 +114,7 @@ def test_a_later_change_of_the_same_layer_is_not_lost(workspace: Workspace) -> N
     edited = workspace.read("masts").assign(owner="Sửa tay")
     workspace.write({"masts": edited}, {"masts": REAL})
     before = workspace.content_hash()
-    with pytest.raises(InputError, match="masts was changed after the import .* would lose"):
+    with pytest.raises(InputError, match=r"masts was changed after the import .* would lose"):
         importers.undo(workspace)
     assert workspace.content_hash() == before
     assert workspace.read("masts")["owner"].tolist() == ["Sửa tay"]
