@@ -31,10 +31,12 @@ def _page(area: Workspace) -> None:
         _("Units of another time"): carry_over.show,
         _("New study area"): lambda _area: new_area.show(),
     }
-    for tab, show in zip(st.tabs(list(parts)), parts.values(), strict=True):
-        # A fault in one part leaves the others usable.
-        with tab, readable_errors():
-            show(area)
+    tabs = st.tabs(list(parts), key="data.part", on_change="rerun")
+    for tab, show in zip(tabs, parts.values(), strict=True):
+        # Only what is looked at is worked out; a fault in it leaves the others usable.
+        if tab.open:
+            with tab, readable_errors():
+                show(area)
 
 
 def _check(area: Workspace) -> None:

@@ -29,7 +29,7 @@ def two(tmp_path: Path) -> Path:
 
 
 def titles(app) -> list[str]:
-    return [item.options for item in app.selectbox if item.key == areas.KEY][0]
+    return next(item.options for item in app.selectbox if item.key == areas.KEY)
 
 
 def test_a_session_changes_its_area_and_the_address_says_so(start, two) -> None:

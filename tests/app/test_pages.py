@@ -10,8 +10,9 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 
-from app import areas, jobs, places, references
+from app import areas, i18n, jobs, places, references
 from coverage import run
+from data.errors import message
 from data.store import Workspace
 from tests.app.conftest import DEFAULT
 
@@ -293,9 +294,16 @@ def test_the_folder_comes_from_the_environment(monkeypatch, tmp_path) -> None:
 MASTS = "mast_id,lon,lat,height_m,name\nT1,105.9,20.5,30,Một\nT2,105.91,20.5,-4,Hai\n"
 
 
-def upload(app, layer: str, name: str, content: bytes, turn: int = 0):
+def part(app, title: str):
+    """Look at another part of the data page."""
+    app.session_state["data.part"] = i18n.translate(message(title))
+    return app.run()
+
+
+def upload(app, layer: str, name: str, content: bytes):
+    part(app, "Upload a file")
     if layer != "masts":
-        app.button_group(key="keep.upload_layer").set_value(layer).run()
+        app.selectbox(key="keep.upload_layer").set_value(layer).run()
     app.get("file_uploader")[0].set_value((name, content, "text/csv")).run()
     return app
 
