@@ -97,11 +97,14 @@ class _Cache:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         value = make()
+        self.put(key, value)
+        return value
+
+    def put(self, key: tuple[Any, ...], value: Any) -> None:
         with self._lock:
             self._kept[key] = value
             while len(self._kept) > self._size:
                 self._kept.popitem(last=False)
-        return value
 
 
 CACHE = _Cache(_CACHED)
@@ -264,11 +267,16 @@ class GeoPackage:
             there = {row[0] for row in connection.execute("SELECT table_name FROM gpkg_contents")}
         for name in gone & there:
             _drop_layer(target, name)
+        read: dict[str, pd.DataFrame] = {}
         if history:
-            _write_layer(target, _HISTORY_TABLE, self._history_table(target, history, index), None)
+            table = self._history_table(target, history, index, read)
+            _write_layer(target, _HISTORY_TABLE, table, None)
         elif history is not None and _HISTORY_TABLE in there:
             _drop_layer(target, _HISTORY_TABLE)
         sync(target)
+        # The copy is going to be this database, file and all: what was read need not be again.
+        for name, frame in read.items():
+            CACHE.put((str(self.path), name, signature(target)), frame)
 
     def state(self, name: str, index: Mapping[str, Entry]) -> str:
         """Return what says the content of a layer or raster.
@@ -291,20 +299,25 @@ class GeoPackage:
         return entry.file or self.hash_of(name)
 
     def _history_table(
-        self, target: Path, history: Sequence[Step], index: Mapping[str, Entry]
+        self,
+        target: Path,
+        history: Sequence[Step],
+        index: Mapping[str, Entry],
+        read: dict[str, pd.DataFrame],
     ) -> pd.DataFrame:
+        """Return the steps as they are stored; what is read for it goes into `read`."""
         copy = GeoPackage(target)
         rows = []
         for step in history:
             after = dict(step.after)
             for name in step.names:
-                if name not in after:
-                    layer = name in index and not index[name].file
-                    after[name] = (
-                        frame_hash(schema.conform(name, copy.read_raw(name)))
-                        if layer
-                        else self.state(name, index)
-                    )
+                if name in after:
+                    continue
+                if name in index and not index[name].file:
+                    read[name] = schema.conform(name, copy.read_raw(name))
+                    after[name] = frame_hash(read[name])
+                else:
+                    after[name] = self.state(name, index)
             facts = {"names": " ".join(step.names), "after": json.dumps(after)}
             rows.append({**asdict(step), **facts})
         return pd.DataFrame(rows)

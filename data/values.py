@@ -39,9 +39,16 @@ def to_text(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
         The text and a mask of rows that hold control characters.
     """
     # Text with lone surrogates fits into no string type: search it as objects first.
-    objects = _objects(series, _one_text)
     wrong = np.zeros(len(series), bool)
-    for position, text in enumerate(objects):
+    if _all_text(series):
+        objects = series.to_numpy(dtype=object, copy=True)
+        objects[series.isna().to_numpy(bool)] = None
+        # One search for all; what is wrong is looked for only if something is.
+        clean = not _CONTROL.search("\n".join(text for text in objects if text is not None))
+    else:
+        objects = _objects(series, _one_text)
+        clean = False
+    for position, text in enumerate(() if clean else objects):
         if text is not None and _CONTROL.search(text):
             wrong[position] = True
             objects[position] = None
@@ -68,6 +75,10 @@ def to_number(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
         numbers = series.astype("float64")
         given = series.notna().to_numpy(bool)
     else:
+        if _all_text(series):
+            numbers = pd.to_numeric(series, errors="coerce").astype("float64")
+            if np.isfinite(numbers.to_numpy()).sum() == series.notna().sum():
+                return numbers, np.zeros(len(series), bool)
         texts = pd.Series(_objects(series, _number_text), index=series.index, dtype=object)
         given = (texts.notna() & ~texts.isin(_EMPTY)).to_numpy(bool)
         numbers = pd.to_numeric(texts.where(given), errors="coerce").astype("float64")
@@ -137,6 +148,11 @@ def to_date(series: pd.Series) -> tuple[pd.Series, NDArray[np.bool_]]:
     right &= pd.to_datetime(days.where(right), format="%Y-%m-%d", errors="coerce").notna()
     wrong = wrong | (days.notna() & ~right).to_numpy(bool)
     return days.mask(wrong), wrong
+
+
+def _all_text(series: pd.Series) -> bool:
+    """Return whether all values of a column are text, which spares a look at each."""
+    return series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) == "string"
 
 
 def _objects(series: pd.Series, convert: Callable[[Any], object]) -> NDArray[np.object_]:

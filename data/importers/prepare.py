@@ -393,7 +393,7 @@ class _Preparation:
         """Return which columns hold the points of a table, with numbers in them."""
         if self.declared.geometry is None:
             return None
-        if isinstance(self.frame, gpd.GeoDataFrame):
+        if isinstance(self.frame, gpd.GeoDataFrame) and self.frame.active_geometry_name:
             own = self.frame.crs
             if isinstance(own, pyproj.CRS):
                 self.crs = _code(own)
