@@ -254,7 +254,7 @@ def _data_import(arguments: argparse.Namespace) -> None:
             vintage=arguments.vintage,
         )
         _print_problems(problems)
-        print(f"{arguments.layer}: imported; `data undo` takes it back")
+        print(f"{arguments.layer}: imported")
         return
     reading = {
         "sheet": arguments.sheet,
@@ -303,7 +303,6 @@ def _data_import(arguments: argparse.Namespace) -> None:
     _print_columns(report.columns)
     _print_import_problems(report.problems, arguments.problems)
     print(f"{arguments.layer}: {report.rows_written} of {report.rows_read} rows imported")
-    print("`data undo` takes it back")
 
 
 #: Problems that are printed one by one; more of them are counted.
