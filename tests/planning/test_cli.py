@@ -302,8 +302,8 @@ BAD_FILES: dict[str, tuple[str, str, Callable[[Path], bytes | None], str]] = {
     "misnamed column": (
         "masts",
         "masts.csv",
-        lambda _: masts_csv().replace(b"height_m", b"Height"),
-        "did you mean the column Height",
+        lambda _: masts_csv().replace(b"height_m", b"Hieght"),
+        "did you mean the column Hieght",
     ),
     "swapped coordinates": (
         "masts",
