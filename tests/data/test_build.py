@@ -252,7 +252,11 @@ def test_hanam_takes_everything_that_the_folder_holds(hanam_workspace: Workspace
     communes = vintages.newest(hanam_workspace.read("zones"), "commune")
     assert zonal.people_by_zone(earlier, communes).sum() == pytest.approx(804_963, rel=0.002)
     neighbours = hanam_workspace.read("neighbours")
-    assert len(neighbours) == 49 - 6
+    # Six provinces, and of the districts those within the margin.
+    assert (neighbours["level"] == "province").sum() == 6
+    assert 30 <= (neighbours["level"] == "district").sum() <= 37
+    frame = shapely.box(*hanam_workspace.raster_info("terrain").bounds)
+    assert shapely.intersects(frame, neighbours.geometry.to_numpy()).all()
     assert not neighbours["code"].isin(["35", "347", "353"]).any()
     assert neighbours.loc[neighbours["name"] == "Thành phố Hà Nội", "level"].item() == "province"
 
