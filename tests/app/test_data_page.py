@@ -122,12 +122,11 @@ def found(computed, monkeypatch) -> Place:
 
 def wait_for(app, condition, seconds: float = 60.0):
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        app.run()
-        if condition(app):
-            return app
+    while not condition(app):
+        assert time.monotonic() < end, texts(app)
         time.sleep(0.2)
-    raise AssertionError(texts(app))
+        app.run()
+    return app
 
 
 def has_button(app, label: str) -> bool:
