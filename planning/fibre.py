@@ -1,18 +1,20 @@
 """Design of fibre routes: connect sites at least cost, or most people for a budget.
 
 The routes follow roads, ducts, poles and cables (`planning.route_graph`). What is
-there is used before anything is dug, as it costs less. The cost that is minimised is
-the typical one; the bill of quantities has the range.
+there is used before anything is dug, as it costs less, as far as its free cores go. The
+cost that is minimised is the typical one; the bill of quantities has the range.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -20,19 +22,19 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from data.errors import InputError, Message, message
+from data.errors import InputError, Message, Problem, message
 from data.grid import Grid, Raster
+from data.interchange import guarded
 from data.store import Workspace
-from data.study_area import finest_zones
-from planning import cost, route_graph
+from planning import bill_workbook, cost, fibre_sites, route_graph
 from planning.cost import CostRange, UnitCost
-from planning.prize_collecting import budget_tree, cost_benefit_curve
+from planning.fibre_sites import SITE_KINDS as SITE_KINDS
+from planning.fibre_sites import sites_from_file as sites_from_file
+from planning.fibre_sites import sites_of as sites_of
+from planning.prize_collecting import BudgetTree, budget_tree, cost_benefit_curve
 from planning.route_graph import RouteGraph
 from planning.steiner import SteinerTree as SteinerTree
 from planning.steiner import steiner_tree as steiner_tree
-
-#: Sites that can be connected, by name.
-SITE_KINDS = ("communes", "offices", "masts", "villages")
 
 #: Sizes in which cables are made. [cores]
 CABLE_SIZES = (12, 24, 48, 96, 144, 288)
@@ -40,7 +42,24 @@ CABLE_SIZES = (12, 24, 48, 96, 144, 288)
 #: Size that the cost per metre includes; each core beyond it costs extra.
 INCLUDED_CORES = 24
 
+#: Cost items that use what is there.
+EXISTING_ITEMS = frozenset(
+    ("spare_cores", "cable_in_own_duct", "cable_in_rented_duct", "aerial_existing_poles")
+)
+
+#: How far from a route an exchange may stand to count as connected with it. [m]
+EXCHANGE_M = route_graph.NODE_M
+
+#: How many times a design is made anew because cables have too few free cores.
+_ROUNDS = 4
+
+#: Doubts about lines that a summary lists.
+_MOST_PROBLEMS = 50
+
 Progress = Callable[[float], None]
+Found = TypeVar("Found")
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 def _silent(_: float) -> None:
@@ -95,6 +114,12 @@ class DesignRequest:
                     name=name,
                     value=value,
                 )
+        if self.cores_per_site != int(self.cores_per_site):
+            raise InputError(
+                "The design's {name} is {value}, but it must be a whole number",
+                name="cores_per_site",
+                value=self.cores_per_site,
+            )
         if self.budget is not None and not (np.isfinite(self.budget) and self.budget >= 0):
             raise InputError(
                 "The budget is {value}, but it must be a number of at least 0", value=self.budget
@@ -108,10 +133,13 @@ class RouteDesign:
     Parameters
     ----------
     routes
-        Stretches to build or to use, with item, length, crossings, sites and cores that
-        run through, cable size and typical cost.
+        Stretches to build or to use, with kind (layer, ``"link"`` to a site or between
+        duct and road), item, length, crossings, sites and cores that run through, cable
+        size and typical cost.
     sites
         All sites, with `connected` and, where not, `reason`.
+    reasons
+        The same reasons, to be translated; None for sites that are connected.
     bill
         Bill of quantities (see `planning.cost.bill_of_quantities`).
     cost
@@ -125,19 +153,77 @@ class RouteDesign:
         Share by which the design may miss the best one.
     value
         Sum of the connected sites' weights, e.g. people.
+    notes
+        What a reader should know about the design.
+    problems
+        What is doubtful about the lines and points that it rests on.
     summary
         All of it in figures, for JSON.
     """
 
     routes: gpd.GeoDataFrame
     sites: gpd.GeoDataFrame
+    reasons: tuple[Message | None, ...]
     bill: pd.DataFrame
     cost: CostRange
     route_cost: float
     bound: float
     gap: float
     value: float
+    notes: tuple[Message, ...] = ()
+    problems: tuple[Problem, ...] = ()
     summary: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """Stretches that a design can use.
+
+    Parameters
+    ----------
+    tail, head
+        Nodes, shape (n,).
+    length_m
+        Lengths. [m]
+    cost
+        Typical cost, crossings included.
+    kind
+        Layer that each is from, ``"link"``, or ``"exchange"`` for what costs nothing:
+        from the live network to its exchanges and from these to routes beside them.
+    item
+        Cost item of the metres.
+    rail, bridges, rivers
+        Number of railways crossed, of rivers on a bridge and without one.
+    free_cores
+        Free fibres of the cables that are used as they are, infinite elsewhere.
+    instead, instead_cost
+        Item and cost of a new cable where the free fibres do not suffice.
+    line
+        Lines.
+    """
+
+    tail: Ints
+    head: Ints
+    length_m: Floats
+    cost: Floats
+    kind: NDArray[np.object_]
+    item: NDArray[np.object_]
+    rail: Ints
+    bridges: Ints
+    rivers: Ints
+    free_cores: Floats
+    instead: NDArray[np.object_]
+    instead_cost: Floats
+    line: NDArray[np.object_]
+
+    def with_new_cables(self, where: NDArray[np.bool_]) -> Edges:
+        """Return the stretches with new cables in some places."""
+        return replace(
+            self,
+            cost=np.where(where, self.instead_cost, self.cost),
+            item=np.where(where, self.instead, self.item),
+            free_cores=np.where(where, np.inf, self.free_cores),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,115 +233,34 @@ class Task:
     Parameters
     ----------
     graph
-        Routes, with a node for every site's access.
+        Routes, with a node for the access of every site.
     sites
         The sites, with column `weight`.
     node
-        Node of each site in the arrays below, -1 where it cannot be reached.
+        Node of each site, -1 where it cannot be reached. Sites at one place share one.
     reason
         Why a site cannot be reached, None where it can.
-    tail, head, cost, length_m, water
-        Edges of the routes, then one link per site within reach, then edges of no
-        cost from the live network to `root`.
+    edges
+        The routes in the graph's order, then links of sites, then those of exchanges.
     root
         Node of the live network, None where there is none.
-    link_item
-        Cost item of the links.
     costs
         Unit costs.
+    notes
+        What a reader should know.
+    problems
+        Doubts about the lines.
     """
 
     graph: RouteGraph
     sites: gpd.GeoDataFrame
-    node: NDArray[np.int64]
-    reason: list[Message | None]
-    tail: NDArray[np.int64]
-    head: NDArray[np.int64]
-    cost: NDArray[np.float64]
-    length_m: NDArray[np.float64]
-    water: NDArray[np.int64]
+    node: Ints
+    reason: tuple[Message | None, ...]
+    edges: Edges
     root: int | None
-    link_item: str
     costs: dict[str, UnitCost]
-
-
-def sites_of(
-    workspace: Workspace, kind: str, zones: Sequence[str] | None = None
-) -> gpd.GeoDataFrame:
-    """Return sites that can be connected.
-
-    Parameters
-    ----------
-    workspace
-        The study area.
-    kind
-        ``"communes"``: the seat of each of the finest zones, or a point inside where no
-        office is known; ``"offices"``, ``"masts"``, ``"villages"``: the layer's rows.
-    zones
-        Codes of zones in which the sites lie; None for all.
-
-    Returns
-    -------
-    GeoDataFrame
-        Columns site_id, name, weight (people, or 1) and geometry.
-
-    Raises
-    ------
-    InputError
-        If the layer is missing, or no site is left.
-    """
-    area = finest_zones(workspace.read("zones"))
-    if zones is not None:
-        unknown = sorted(set(zones) - set(workspace.read("zones")["code"]))
-        if unknown:
-            raise InputError("There is no zone {value}", value=", ".join(unknown))
-    if kind == "communes":
-        frame = _seats(workspace, area)
-    else:
-        if not workspace.has(kind):
-            raise InputError(
-                "The study area has no layer {layer}; import it, or connect other sites",
-                layer=kind,
-            )
-        rows = workspace.read(kind)
-        if kind == "masts":
-            rows = rows[rows["status"] != "removed"]
-        key = {"masts": "mast_id", "villages": "village_id", "offices": "office_id"}[kind]
-        weight = rows["population"].fillna(0.0) if kind == "villages" else 1.0
-        frame = gpd.GeoDataFrame(
-            {"site_id": rows[key], "name": rows["name"], "weight": weight},
-            geometry=rows.geometry,
-            crs=rows.crs,
-        )
-    if zones is not None:
-        wanted = workspace.read("zones")
-        inside = shapely.union_all(wanted[wanted["code"].isin(zones)].geometry.to_numpy())
-        frame = frame[shapely.intersects(inside, frame.geometry.to_numpy())]
-    if not len(frame):
-        raise InputError("There is no site to connect among the {kind} asked for", kind=kind)
-    return frame.reset_index(drop=True)
-
-
-def _seats(workspace: Workspace, area: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return a point for every zone: its office where one is known, else one inside it."""
-    points = gpd.GeoSeries(area.representative_point().to_numpy(), crs=area.crs)
-    if workspace.has("offices"):
-        offices = workspace.read("offices").dropna(subset=["zone_code"])
-        seat = dict(zip(offices["zone_code"], offices.geometry, strict=True))
-        points = gpd.GeoSeries(
-            [seat.get(code, point) for code, point in zip(area["code"], points, strict=True)],
-            crs=area.crs,
-        )
-    weight = pd.to_numeric(area["population"]).fillna(0.0).to_numpy(dtype=float)
-    return gpd.GeoDataFrame(
-        {
-            "site_id": area["code"].to_numpy(),
-            "name": area["name"].to_numpy(),
-            "weight": weight if weight.any() else np.ones(len(area)),
-        },
-        geometry=points,
-        crs=area.crs,
-    )
+    notes: tuple[Message, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def graph_of(
@@ -277,21 +282,28 @@ def graph_of(
     BuiltGraph
         The graph and what was doubtful about its lines.
     """
+    return _graph_of(workspace, request, _clutter(workspace), on_progress)
 
-    def layer(name: str) -> gpd.GeoDataFrame | None:
-        return workspace.read(name) if workspace.has(name) else None
 
+def _graph_of(
+    workspace: Workspace, request: DesignRequest, clutter: Raster | None, on_progress: Progress
+) -> route_graph.BuiltGraph:
     return route_graph.build(
-        roads=layer("roads"),
-        fibre_segments=layer("fibre_segments"),
-        railways=layer("railways"),
-        clutter=_clutter(workspace),
+        roads=_layer(workspace, "roads"),
+        fibre_segments=_layer(workspace, "fibre_segments"),
+        railways=_layer(workspace, "railways"),
+        fibre_nodes=_layer(workspace, "fibre_nodes"),
+        clutter=clutter,
         costs=cost.unit_costs(workspace.folder),
         owner=request.owner,
-        cores=request.cores_per_site,
+        cores=int(request.cores_per_site),
         road_items=request.road_items,
         on_progress=on_progress,
     )
+
+
+def _layer(workspace: Workspace, name: str) -> gpd.GeoDataFrame | None:
+    return workspace.read(name) if workspace.has(name) else None
 
 
 def _clutter(workspace: Workspace) -> Raster | None:
@@ -335,148 +347,305 @@ def prepare(
         If there is no site or no route, or no site can be reached.
     """
     if sites is None:
-        sites = sites_of(workspace, request.sites, request.zones)
-    if graph is None:
-        graph = graph_of(workspace, request, on_progress=on_progress).graph
-    costs = cost.unit_costs(workspace.folder)
-    live = _live_nodes(workspace, request.owner)
-    x, y = sites.geometry.x.to_numpy(), sites.geometry.y.to_numpy()
-    every_x = np.r_[x, live.geometry.x.to_numpy()] if live is not None else x
-    every_y = np.r_[y, live.geometry.y.to_numpy()] if live is not None else y
-    split, access, offset = graph.attach(every_x, every_y, tolerance_m=request.reach_m)
-    n = len(sites)
-    live_access = np.unique(access[n:][access[n:] >= 0])
-    part = split.components()
-    main = _main_part(part, access[:n], live_access)
-    reason = _reasons(split, part, main, access[:n], offset[:n], request.reach_m, sites)
-    usable = np.array([said is None for said in reason])
-    if not usable.any():
-        raise InputError(
-            "None of the {count} sites can be reached: {first}", count=n, first=reason[0]
+        sites = sites_of(
+            workspace,
+            request.sites,
+            request.zones,
+            on_progress=lambda share: on_progress(0.5 * share),
         )
-    link_item = min(
-        {"aerial_new_poles", "trench_unpaved"} & {*request.road_items, "trench_unpaved"},
-        key=lambda name: costs[name].cost.typical,
-    )
-    linked = np.flatnonzero(usable)
-    node = np.full(n, -1, dtype=np.int64)
-    node[linked] = split.n_nodes + np.arange(len(linked))
-    lines = _link_lines(sites, split, linked, access)
-    water = route_graph.water_runs(lines, _clutter(workspace))
-    link_cost = offset[linked] * costs[link_item].cost.typical
-    link_cost = link_cost + water * costs["river_crossing"].cost.typical
-    in_main = live_access[part[live_access] == main] if len(live_access) else live_access
-    root = None if not len(in_main) else int(split.n_nodes + len(linked))
-    roots = np.full(len(in_main), -1 if root is None else root, dtype=np.int64)
+    else:
+        sites = fibre_sites.within(workspace, fibre_sites.checked(workspace, sites), request.zones)
+        if not len(sites):
+            raise InputError("There is no site to connect among the {kind} asked for", kind="sites")
+    clutter = _clutter(workspace)
+    problems: list[Problem] = []
+    if graph is None:
+        built = _graph_of(workspace, request, clutter, lambda share: on_progress(0.5 + 0.4 * share))
+        graph, problems = built.graph, built.problems
+    costs = cost.unit_costs(workspace.folder)
+    live, notes = _live_nodes(workspace, request.owner)
+    made = _Links(workspace, request, sites, live, graph, clutter, costs)
+    if not made.usable.any():
+        raise InputError(
+            "None of the {count} sites can be reached: {first}",
+            count=len(sites),
+            first=next(said for said in made.reason if said is not None),
+        )
+    on_progress(1.0)
     return Task(
-        split,
+        made.graph,
         sites,
-        node,
-        reason,
-        np.r_[split.tail, node[linked], roots],
-        np.r_[split.head, access[:n][linked], in_main],
-        np.r_[split.cost, link_cost, np.zeros(len(in_main))],
-        np.r_[split.length_m, offset[linked], np.zeros(len(in_main))],
-        water,
-        root,
-        link_item,
+        made.node,
+        made.reason,
+        made.edges(),
+        made.root,
         costs,
+        (*notes, *made.notes),
+        tuple(problems),
     )
 
 
-def _live_nodes(workspace: Workspace, owner: str | None) -> gpd.GeoDataFrame | None:
-    """Return the exchanges to which sites are led."""
-    if not workspace.has("fibre_nodes"):
-        return None
-    nodes = workspace.read("fibre_nodes")
-    live = (nodes["node_type"] == "olt") & (nodes["status"] == "existing")
-    if owner is not None:
-        live &= nodes["owner"] == owner
-    return nodes[live] if live.any() else None
-
-
-def _main_part(part: NDArray[np.int64], access: NDArray[np.int64], live: NDArray[np.int64]) -> int:
-    """Return the connected part of the graph in which most sites can be connected."""
-    near = access[access >= 0]
-    if not len(near):
-        return 0
-    count = np.bincount(part[near], minlength=int(part.max()) + 1)
-    if len(live):
-        with_exchange = np.zeros(len(count), dtype=bool)
-        with_exchange[part[live]] = True
-        count = np.where(with_exchange, count, -1)
-    return int(np.argmax(count))
-
-
-def _reasons(
-    graph: RouteGraph,
-    part: NDArray[np.int64],
-    main: int,
-    access: NDArray[np.int64],
-    offset: NDArray[np.float64],
-    reach_m: float,
-    sites: gpd.GeoDataFrame,
-) -> list[Message | None]:
-    """Return for every site why it cannot be reached, None where it can."""
-    main_edges = np.flatnonzero(part[graph.tail] == main)
-    tree = shapely.STRtree(graph.line[main_edges])
-    breaks: dict[int, Message] = {}
-    reasons: list[Message | None] = []
-    for k, name in enumerate(sites["site_id"]):
-        if access[k] < 0:
-            reasons.append(
-                message(
-                    "the site {site} lies more than {reach} m from every route",
-                    site=str(name),
-                    reach=f"{reach_m:g}",
-                )
+def _live_nodes(
+    workspace: Workspace, owner: str | None
+) -> tuple[gpd.GeoDataFrame | None, list[Message]]:
+    """Return the exchanges to which sites are led, and what is to be said about them."""
+    notes = []
+    owners = {
+        str(name)
+        for layer in ("fibre_segments", "fibre_nodes")
+        if workspace.has(layer)
+        for name in workspace.read(layer)["owner"].dropna()
+    }
+    if owner is not None and owner not in owners:
+        notes.append(
+            message(
+                "Nothing of the fibre network belongs to {owner} (owners: {owners})",
+                owner=owner,
+                owners=", ".join(sorted(owners)) or message("none"),
             )
-            continue
-        number = int(part[access[k]])
-        if number == main:
-            reasons.append(None)
-            continue
-        if number not in breaks:
-            breaks[number] = _break(graph, part, number, main_edges, tree)
-        reasons.append(message("the site {site}: {reason}", site=str(name), reason=breaks[number]))
-    return reasons
+        )
+    live = None
+    if workspace.has("fibre_nodes"):
+        nodes = workspace.read("fibre_nodes")
+        is_live = (nodes["node_type"] == "olt") & (nodes["status"] == "existing")
+        if owner is not None:
+            is_live &= (nodes["owner"] == owner).fillna(False)
+        live = nodes[is_live] if is_live.any() else None
+    if live is None:
+        notes.append(
+            message("There is no exchange in service, so the sites are connected with each other")
+        )
+    return live, notes
+
+
+class _Links:
+    """Sites and exchanges on the graph: where they meet routes, and which can be reached.
+
+    A site is linked with the nearest road and with the nearest stretch of fibre, where
+    both are within reach; the design chooses.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        request: DesignRequest,
+        sites: gpd.GeoDataFrame,
+        live: gpd.GeoDataFrame | None,
+        graph: RouteGraph,
+        clutter: Raster | None,
+        costs: dict[str, UnitCost],
+    ) -> None:
+        self.workspace = workspace
+        self.clutter = clutter
+        self.costs = costs
+        shapes = sites.geometry.to_numpy()
+        n_sites = len(shapes)
+        if live is not None:
+            shapes = np.r_[shapes, live.geometry.to_numpy()]
+        xy = shapely.get_coordinates(shapes)
+        # Sites at one place are one point, and so are exchanges, each by themselves.
+        is_live = np.arange(len(xy)) >= n_sites
+        _, first, place = np.unique(
+            np.column_stack([is_live, np.round(xy * 100.0)]),
+            axis=0,
+            return_index=True,
+            return_inverse=True,
+        )
+        self.place = place.ravel()
+        self.xy, self.is_live = xy[first], is_live[first]
+        point, edge, along, offset = self._candidates(graph, request.reach_m)
+        self.graph, access = graph.split(edge, along)
+        self.offset = offset
+        self.point, self.access = point, access
+        self._choose(sites, n_sites, request.reach_m)
+        self.notes = self._lost_exchanges(live, n_sites, request.reach_m)
+        kinds = sorted({"aerial_new_poles", "trench_unpaved"} & {*request.road_items})
+        self.item = min(kinds or [route_graph.LINK_ITEM], key=lambda name: costs[name].cost.typical)
+
+    def _candidates(self, graph: RouteGraph, reach_m: float) -> tuple[Ints, Ints, Floats, Floats]:
+        """Return point, edge, place on it and distance of possible links."""
+        is_fibre = graph.layer == "fibre_segments"
+        found = []
+        for among in (~is_fibre, is_fibre):
+            edge, offset, along = graph.nearest_edges(
+                self.xy[:, 0], self.xy[:, 1], tolerance_m=reach_m, among=among
+            )
+            near = np.flatnonzero(edge >= 0)
+            found.append((near, edge[near], along[near], offset[near]))
+        point, edge, along, offset = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return point, edge, along, offset
+
+    def _choose(self, sites: gpd.GeoDataFrame, n_sites: int, reach_m: float) -> None:
+        """Keep the links into parts of the graph that are used, and say why others are not."""
+        part = self.graph.components()
+        into = part[self.access]
+        count = int(part.max(initial=0)) + 1
+        with_exchange = np.zeros(count, dtype=bool)
+        with_exchange[into[self.is_live[self.point]]] = True
+        good = with_exchange
+        if not with_exchange.any():
+            # Without an exchange, the part with most sites.
+            per_place = np.bincount(self.place[:n_sites], minlength=len(self.xy))
+            pairs = np.unique(np.column_stack([self.point, into]), axis=0)
+            size = np.bincount(pairs[:, 1], weights=per_place[pairs[:, 0]], minlength=count)
+            good = np.arange(count) == int(np.argmax(size))
+        seen = np.zeros(len(self.xy), dtype=bool)
+        seen[self.point] = True
+        keep = good[into]
+        fine = np.zeros(len(self.xy), dtype=bool)
+        fine[self.point[keep]] = True
+        self.reason = self._reasons(sites, seen, fine, part, good, reach_m)
+        _, once = np.unique(
+            np.column_stack([self.point, self.access])[keep], axis=0, return_index=True
+        )
+        kept = np.flatnonzero(keep)[once]
+        self.point, self.access, self.offset = (
+            self.point[kept],
+            self.access[kept],
+            self.offset[kept],
+        )
+        self.fine = fine
+        self.usable = fine[self.place[:n_sites]]
+        self.point_node = self.graph.n_nodes + np.arange(len(self.xy))
+        self.node = np.where(self.usable, self.point_node[self.place[:n_sites]], -1)
+        live = self.is_live & fine
+        self.root = self.graph.n_nodes + len(self.xy) if live.any() else None
+        self.roots = np.flatnonzero(live)
+
+    def _reasons(
+        self,
+        sites: gpd.GeoDataFrame,
+        seen: NDArray[np.bool_],
+        fine: NDArray[np.bool_],
+        part: Ints,
+        good: NDArray[np.bool_],
+        reach_m: float,
+    ) -> tuple[Message | None, ...]:
+        by_point = dict(zip(self.point[::-1].tolist(), self.access[::-1].tolist(), strict=True))
+        edge_part = part[self.graph.tail]
+        used = np.flatnonzero(good[edge_part])
+        tree: shapely.STRtree | None = None
+        breaks: dict[int, Message] = {}
+        reasons: list[Message | None] = []
+        for name, place in zip(sites["site_id"], self.place[: len(sites)].tolist(), strict=True):
+            if fine[place]:
+                reasons.append(None)
+            elif not seen[place]:
+                reasons.append(
+                    message(
+                        "the site {site} lies more than {reach} m from every route",
+                        site=str(name),
+                        reach=f"{reach_m:g}",
+                    )
+                )
+            else:
+                number = int(part[by_point[place]])
+                if number not in breaks:
+                    tree = tree or shapely.STRtree(self.graph.line[used])
+                    apart = np.flatnonzero(edge_part == number)
+                    breaks[number] = _break(self.graph.line[apart], self.graph.line[used], tree)
+                reasons.append(
+                    message("the site {site}: {reason}", site=str(name), reason=breaks[number])
+                )
+        return tuple(reasons)
+
+    def _lost_exchanges(
+        self, live: gpd.GeoDataFrame | None, n_sites: int, reach_m: float
+    ) -> list[Message]:
+        if live is None:
+            return []
+        lost = ~self.fine[self.place[n_sites:]]
+        if not lost.any():
+            return []
+        names = live["node_id"].astype(str).to_numpy()[lost]
+        return [
+            message(
+                "{count} exchanges lie more than {reach} m from every route and are not used: "
+                "{names}",
+                count=len(names),
+                reach=f"{reach_m:g}",
+                names=", ".join(names[:5]) + (", …" if len(names) > 5 else ""),
+            )
+        ]
+
+    def edges(self) -> Edges:
+        """Return the routes and links as stretches that can be chosen."""
+        graph = self.graph
+        ends = np.column_stack([graph.x_m[self.access], graph.y_m[self.access]])
+        line = np.asarray(
+            shapely.linestrings(np.stack([self.xy[self.point], ends], axis=1)), dtype=object
+        )
+        # An exchange beside a route has been connected with it.
+        there = self.is_live[self.point] & (self.offset <= EXCHANGE_M)
+        railways = _layer(self.workspace, "railways")
+        rail = np.bincount(route_graph.railway_crossings(line, railways)[0], minlength=len(line))
+        rivers = np.bincount(
+            route_graph.water_crossings(line, self.clutter)[0], minlength=len(line)
+        )
+        price = self.offset * self.costs[self.item].cost.typical
+        price = price + rail * self.costs["railway_crossing"].cost.typical
+        price = price + rivers * self.costs["river_crossing"].cost.typical
+        length = np.where(there, 0.0, self.offset)
+        n_links, n_roots = len(line), len(self.roots)
+        free, instead, instead_cost = self._cables()
+        n_more = n_links + n_roots
+        none = np.zeros(n_roots, dtype=np.int64)
+        root = -1 if self.root is None else self.root
+        kind = np.where(there, "exchange", "link").astype(object)
+        nowhere = np.full(n_roots, None, dtype=object)
+        return Edges(
+            tail=np.r_[graph.tail, self.point_node[self.point], none + root],
+            head=np.r_[graph.head, self.access, self.point_node[self.roots]],
+            length_m=np.r_[graph.length_m, length, np.zeros(n_roots)],
+            cost=np.r_[graph.cost, np.where(there, 0.0, price), np.zeros(n_roots)],
+            kind=np.r_[graph.layer, kind, np.full(n_roots, "exchange", dtype=object)],
+            item=np.r_[graph.item, np.full(n_more, self.item, dtype=object)],
+            rail=np.r_[graph.rail_crossings, np.where(there, 0, rail), none],
+            bridges=np.r_[graph.water_crossings, np.zeros(n_more, dtype=np.int64)],
+            rivers=np.r_[np.zeros(graph.n_edges, dtype=np.int64), np.where(there, 0, rivers), none],
+            free_cores=np.r_[free, np.full(n_more, np.inf)],
+            instead=np.r_[instead, np.full(n_more, "", dtype=object)],
+            instead_cost=np.r_[instead_cost, np.full(n_more, np.inf)],
+            line=np.r_[graph.line, line, nowhere],
+        )
+
+    def _cables(self) -> tuple[Floats, NDArray[np.object_], Floats]:
+        """Return free cores of the cables used as they are, and what a new cable costs there."""
+        graph = self.graph
+        free = np.full(graph.n_edges, np.inf)
+        instead = graph.item.copy()
+        spare = np.flatnonzero(graph.item == "spare_cores")
+        if len(spare):
+            segments = self.workspace.read("fibre_segments")
+            row = graph.row[spare]
+            cores = pd.to_numeric(segments["cores"]).to_numpy(dtype=float, na_value=0.0)
+            used = pd.to_numeric(segments["cores_used"]).to_numpy(dtype=float, na_value=0.0)
+            kind = segments["segment_type"].to_numpy(dtype=object)[row]
+            free[spare] = cores[row] - used[row]
+            # Beside a buried cable the next one is buried, too.
+            instead[spare] = np.select(
+                [kind == "duct", kind == "aerial"],
+                ["cable_in_own_duct", "aerial_existing_poles"],
+                "trench_unpaved",
+            )
+        names, which = np.unique(instead.astype(str), return_inverse=True)
+        metre = np.array([self.costs[str(name)].cost.typical for name in names])[which]
+        return free, instead, np.maximum(graph.length_m * metre, graph.cost)
 
 
 def _break(
-    graph: RouteGraph,
-    part: NDArray[np.int64],
-    number: int,
-    main_edges: NDArray[np.intp],
-    tree: shapely.STRtree,
+    lines: NDArray[np.object_], others: NDArray[np.object_], tree: shapely.STRtree
 ) -> Message:
-    """Say where a part of the graph comes nearest to the main one."""
-    lines = graph.line[np.flatnonzero(part[graph.tail] == number)]
+    """Say where a part of the graph comes nearest to the ones that are used."""
     (mine, other), distance = tree.query_nearest(lines, return_distance=True)
     best = int(np.argmin(distance))
-    point = shapely.get_coordinates(
-        shapely.shortest_line(lines[mine[best]], graph.line[main_edges[other[best]]])
-    )[0]
+    point = shapely.get_coordinates(shapely.shortest_line(lines[mine[best]], others[other[best]]))
     return message(
         "its routes are not connected with the rest; the nearest break is {distance} m at {x}, {y}",
         distance=f"{distance[best]:.0f}",
-        x=f"{point[0]:.0f}",
-        y=f"{point[1]:.0f}",
+        x=f"{point[0, 0]:.0f}",
+        y=f"{point[0, 1]:.0f}",
     )
-
-
-def _link_lines(
-    sites: gpd.GeoDataFrame, graph: RouteGraph, linked: NDArray[np.intp], access: NDArray[np.int64]
-) -> NDArray[np.object_]:
-    """Return straight lines from sites to their access on the route."""
-    node = access[linked]
-    ends = np.stack(
-        [
-            shapely.get_coordinates(sites.geometry.to_numpy()[linked]),
-            np.column_stack([graph.x_m[node], graph.y_m[node]]),
-        ],
-        axis=1,
-    )
-    return np.asarray(shapely.linestrings(ends), dtype=object)
 
 
 def design(
@@ -515,23 +684,47 @@ def design(
     task = prepare(
         workspace, request, sites=sites, on_progress=lambda share: on_progress(0.3 * share)
     )
-    edges, bound, gap, said = _solved(task, request, lambda share: on_progress(0.3 + 0.6 * share))
-    result = _result(task, request, edges, bound, gap, said)
-    result.summary["area"] = workspace.area.name
-    result.summary["provenance"] = {
-        "request": asdict(request),
-        "inputs": {
-            name: {"source": about.source, "vintage": about.vintage, "sha256": about.sha256}
-            for name, about in workspace.provenance().items()
-            if name
-            in ("roads", "fibre_segments", "fibre_nodes", "railways", "clutter", request.sites)
-        },
-        "content": workspace.content_hash(
-            *(n for n in ("roads", "fibre_segments", "fibre_nodes") if workspace.has(n))
-        ),
-    }
+    solved = _solved(task, request, lambda share: on_progress(0.3 + 0.6 * share))
+    summary, result = _result(task, request, solved)
+    summary["area"] = workspace.area.name
+    summary["illustrative"] = workspace.area.illustrative
+    summary["provenance"] = _provenance(workspace, request, task, own=sites is not None)
     on_progress(1.0)
-    return result
+    return replace(result, summary=summary)
+
+
+def _provenance(
+    workspace: Workspace, request: DesignRequest, task: Task, *, own: bool
+) -> dict[str, Any]:
+    """Return what a design was made of, so that it can be made again."""
+    asked = asdict(request) | ({"sites": "own"} if own else {})
+    names = ["zones", "roads", "fibre_segments", "fibre_nodes", "railways", "clutter"]
+    names += [] if own or request.sites == "unserved" else [request.sites]
+    names += ["offices"] if request.sites == "communes" else []
+    used = [name for name in dict.fromkeys(names) if workspace.has(name)]
+    inputs = {
+        name: {
+            "source": about.source,
+            "vintage": about.vintage,
+            "sha256": about.sha256,
+            "illustrative": about.illustrative,
+        }
+        for name, about in workspace.provenance().items()
+        if name in used
+    }
+    sites = task.sites.assign(x=task.sites.geometry.x, y=task.sites.geometry.y)
+    text = pd.DataFrame(sites.drop(columns=sites.geometry.name)).to_csv(index=False)
+    return {
+        "request": asked,
+        "inputs": inputs,
+        "content": workspace.content_hash(*used),
+        "sites_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "unit_costs": {
+            name: {**asdict(item.cost), "unit": item.unit, "year": item.year}
+            for name, item in task.costs.items()
+            if item.group == "fibre"
+        },
+    }
 
 
 def curve(
@@ -559,29 +752,41 @@ def curve(
     task = prepare(
         workspace, request, sites=sites, on_progress=lambda share: on_progress(0.3 * share)
     )
-    trees = cost_benefit_curve(
-        task.tail,
-        task.head,
-        task.cost,
-        _prizes(task),
-        [_root(task)],
-        list(budgets),
-        time_limit_s=request.time_limit_s,
-        on_progress=lambda share: on_progress(0.3 + 0.7 * share),
-    )
+    root, prizes = _root(task), _prizes(task)
+
+    def solve(edges: Edges, time_limit_s: float) -> list[BudgetTree]:
+        return cost_benefit_curve(
+            edges.tail,
+            edges.head,
+            edges.cost,
+            prizes,
+            [root],
+            list(budgets),
+            time_limit_s=time_limit_s,
+            on_progress=lambda share: on_progress(0.3 + 0.6 * share),
+        )
+
+    _, first, trees = _within_cores(task, request, solve, lambda found: [t.edges for t in found])
+    on_progress(1.0)
+    bounds = [tree.upper_bound for tree in first]
     return pd.DataFrame(
         [
             {
                 "budget": tree.budget,
                 "cost": tree.cost,
                 "value": tree.prize,
-                "bound": tree.upper_bound,
-                "gap": tree.gap,
-                "sites": len(tree.sites),
+                "bound": bound,
+                "gap": _gap_below(tree.prize, bound),
+                "sites": int(np.isin(task.node, tree.sites).sum()),
             }
-            for tree in trees
-        ]
+            for tree, bound in zip(trees, bounds, strict=True)
+        ],
+        columns=["budget", "cost", "value", "bound", "gap", "sites"],
     )
+
+
+def _gap_below(value: float, bound: float) -> float:
+    return (bound - value) / bound if bound > 0.0 else 0.0
 
 
 def _root(task: Task) -> int:
@@ -594,149 +799,289 @@ def _root(task: Task) -> int:
 
 
 def _prizes(task: Task) -> dict[int, float]:
+    there = task.node >= 0
     weight = task.sites["weight"].to_numpy(dtype=float)
-    return {int(n): float(w) for n, w in zip(task.node, weight, strict=True) if n >= 0}
+    nodes, which = np.unique(task.node[there], return_inverse=True)
+    total = np.bincount(which, weights=weight[there])
+    return dict(zip(nodes.tolist(), total.tolist(), strict=True))
 
 
-def _solved(
-    task: Task, request: DesignRequest, on_progress: Progress
-) -> tuple[NDArray[np.int64], float, float, Message | None]:
-    """Return the edges chosen, the proven bound, the gap, and what is to be said."""
+def _within_cores(
+    task: Task,
+    request: DesignRequest,
+    solve: Callable[[Edges, float], Found],
+    trees_of: Callable[[Found], list[Ints]],
+) -> tuple[Edges, Found, Found]:
+    """Solve until no cable carries more than its free cores.
+
+    Where a cable has too few, a new one is priced in its place. The first solution knows
+    no such limits, so what it proves holds for all.
+
+    Returns
+    -------
+    edges
+        The stretches as they are priced at last.
+    first, last
+        The first solution and the last one.
+    """
+    edges = task.edges
+    end_s = time.monotonic() + request.time_limit_s
+    sites = int((task.node >= 0).sum())
+    first = last = solve(edges, request.time_limit_s)
+    for number in range(_ROUNDS + 1):
+        over = np.zeros(len(edges.tail), dtype=bool)
+        for tree in trees_of(last):
+            for edge, count in _sites_through(task, edges, tree).items():
+                over[edge] |= count * request.cores_per_site > edges.free_cores[edge]
+        if not over.any():
+            break
+        if number == _ROUNDS - 1:
+            # Enough: now every cable that might not suffice.
+            over = sites * request.cores_per_site > edges.free_cores
+        edges = edges.with_new_cables(over)
+        last = solve(edges, max(end_s - time.monotonic(), 0.2 * request.time_limit_s))
+    return edges, first, last
+
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """The chosen stretches, and what is proven about the choice."""
+
+    edges: Edges
+    chosen: Ints
+    bound: float
+    gap: float
+    notes: list[Message]
+
+
+def _solved(task: Task, request: DesignRequest, on_progress: Progress) -> _Solved:
     if request.budget is None:
-        terminals = task.node[task.node >= 0]
-        if task.root is not None:
-            terminals = np.r_[terminals, task.root]
-        tree = steiner_tree(
-            task.tail,
-            task.head,
-            task.cost,
+        return _all_sites(task, request, on_progress)
+    return _for_budget(task, request, request.budget, on_progress)
+
+
+def _all_sites(task: Task, request: DesignRequest, on_progress: Progress) -> _Solved:
+    terminals = task.node[task.node >= 0]
+    if task.root is not None:
+        terminals = np.r_[terminals, task.root]
+
+    def solve(edges: Edges, time_limit_s: float) -> SteinerTree:
+        return steiner_tree(
+            edges.tail,
+            edges.head,
+            edges.cost,
             terminals,
-            time_limit_s=request.time_limit_s,
+            time_limit_s=time_limit_s,
             on_progress=on_progress,
         )
-        return tree.edges, tree.lower_bound, tree.gap, None
-    found = budget_tree(
-        task.tail,
-        task.head,
-        task.cost,
-        _prizes(task),
-        [_root(task)],
-        request.budget,
-        time_limit_s=request.time_limit_s,
-        on_progress=on_progress,
+
+    edges, first, tree = _within_cores(task, request, solve, lambda found: [found.edges])
+    bound = first.lower_bound
+    gap = (tree.cost - bound) / bound if bound > 0.0 else (0.0 if tree.cost <= 0.0 else np.inf)
+    return _Solved(edges, tree.edges, bound, tree.gap if first is tree else gap, [])
+
+
+def _for_budget(
+    task: Task, request: DesignRequest, budget: float, on_progress: Progress
+) -> _Solved:
+    root, prizes = _root(task), _prizes(task)
+
+    def solve(edges: Edges, time_limit_s: float) -> BudgetTree:
+        return budget_tree(
+            edges.tail,
+            edges.head,
+            edges.cost,
+            prizes,
+            [root],
+            budget,
+            time_limit_s=time_limit_s,
+            on_progress=on_progress,
+        )
+
+    edges, first, tree = _within_cores(task, request, solve, lambda found: [found.edges])
+    notes = []
+    if tree.message is not None:
+        currency = _currency(task.costs)
+        notes.append(
+            message(
+                "The budget of {budget} {currency} is smaller than the cost of the cheapest site, "
+                "{cheapest} {currency}",
+                budget=f"{budget:,.0f}",
+                cheapest=f"{float(str(tree.message.values['cheapest'])):,.0f}",
+                currency=currency,
+            )
+        )
+    bound = max(first.upper_bound, tree.prize)
+    return _Solved(edges, tree.edges, bound, _gap_below(tree.prize, bound), notes)
+
+
+def _currency(costs: dict[str, UnitCost]) -> str:
+    return next(iter(costs.values())).currency
+
+
+_ROUTE_COLUMNS = (
+    "kind",
+    "item",
+    "length_m",
+    "rail_crossings",
+    "bridges",
+    "river_crossings",
+    "sites",
+    "cores",
+    "cable",
+    "cost",
+)
+
+
+def _routes(task: Task, request: DesignRequest, solved: _Solved) -> gpd.GeoDataFrame:
+    edges = solved.edges
+    through = _sites_through(task, edges, solved.chosen)
+    chosen = solved.chosen[edges.kind[solved.chosen] != "exchange"]
+    sites = np.array([through[edge] for edge in chosen.tolist()], dtype=np.int64)
+    cores = sites * int(request.cores_per_site)
+    columns = {
+        "kind": edges.kind[chosen].astype(str),
+        "item": edges.item[chosen].astype(str),
+        "length_m": edges.length_m[chosen],
+        "rail_crossings": edges.rail[chosen],
+        "bridges": edges.bridges[chosen],
+        "river_crossings": edges.rivers[chosen],
+        "sites": sites,
+        "cores": cores,
+        "cable": np.array([cable_size(int(count)) for count in cores], dtype=np.int64),
+        "cost": edges.cost[chosen],
+    }
+    return gpd.GeoDataFrame(
+        columns, columns=_ROUTE_COLUMNS, geometry=edges.line[chosen], crs=task.graph.crs
     )
-    return found.edges, found.upper_bound, found.gap, found.message
+
+
+def _site_reasons(
+    task: Task, request: DesignRequest, solved: _Solved
+) -> tuple[NDArray[np.bool_], tuple[Message | None, ...]]:
+    """Return which sites are connected, and why the others are not."""
+    edges = solved.edges
+    connected = task.node >= 0
+    if request.budget is not None:
+        touched = np.r_[edges.tail[solved.chosen], edges.head[solved.chosen]]
+        connected &= np.isin(task.node, touched)
+    weight = task.sites["weight"].to_numpy(dtype=float)
+    reasons: list[Message | None] = []
+    for there, why, worth in zip(connected, task.reason, weight, strict=True):
+        if there:
+            reasons.append(None)
+        elif why is not None:
+            reasons.append(why)
+        elif worth <= 0.0:
+            reasons.append(message("its weight is 0, so nothing of a budget is spent on it"))
+        else:
+            reasons.append(message("not within the budget"))
+    return connected, tuple(reasons)
 
 
 def _result(
-    task: Task,
-    request: DesignRequest,
-    edges: NDArray[np.int64],
-    bound: float,
-    gap: float,
-    said: Message | None,
-) -> RouteDesign:
-    graph = task.graph
-    n_routes, n_links = graph.n_edges, int((task.node >= 0).sum())
-    through = _sites_through(task, edges)
-    linked = np.flatnonzero(task.node >= 0)
-    lines = _link_lines(task.sites, graph, linked, _access(task, linked))
-    rows = []
-    for edge in edges.tolist():
-        if edge >= n_routes + n_links:
-            continue
-        is_link = edge >= n_routes
-        sites = through[edge]
-        cores = sites * request.cores_per_site
-        rows.append(
-            {
-                "kind": "link" if is_link else str(graph.layer[edge]),
-                "item": task.link_item if is_link else str(graph.item[edge]),
-                "length_m": float(task.length_m[edge]),
-                "rail_crossings": 0 if is_link else int(graph.rail_crossings[edge]),
-                "bridges": 0 if is_link else int(graph.water_crossings[edge]),
-                "river_crossings": int(task.water[edge - n_routes]) if is_link else 0,
-                "sites": sites,
-                "cores": cores,
-                "cable": _cable(cores),
-                "cost": float(task.cost[edge]),
-                "geometry": lines[edge - n_routes] if is_link else graph.line[edge],
-            }
-        )
-    columns = ["kind", "item", "length_m", "rail_crossings", "bridges", "river_crossings"]
-    columns += ["sites", "cores", "cable", "cost", "geometry"]
-    routes = gpd.GeoDataFrame(
-        pd.DataFrame(rows, columns=columns), geometry="geometry", crs=graph.crs
-    )
-    used = set(edges.tolist())
-    link_of = {int(site): n_routes + k for k, site in enumerate(linked.tolist())}
-    connected = np.array([link_of.get(k, -1) in used for k in range(len(task.sites))])
-    if request.budget is None and len(linked) == 1 and task.root is None:
-        connected[linked] = True
-    over = message("not within the budget")
-    sites_frame = task.sites.assign(
-        connected=connected,
-        reason=[
-            "" if there else str(why if why is not None else over)
-            for there, why in zip(connected, task.reason, strict=True)
-        ],
+    task: Task, request: DesignRequest, solved: _Solved
+) -> tuple[dict[str, Any], RouteDesign]:
+    routes = _routes(task, request, solved)
+    connected, reasons = _site_reasons(task, request, solved)
+    sites = task.sites.assign(
+        connected=connected, reason=["" if why is None else str(why) for why in reasons]
     )
     bill = cost.bill_of_quantities(_quantities(routes), task.costs)
     whole = cost.total(bill)
-    weight = task.sites["weight"].to_numpy(dtype=float)
-    value = float(weight[connected].sum())
+    route_cost = float(solved.edges.cost[solved.chosen].sum())
+    value = float(task.sites["weight"].to_numpy(dtype=float)[connected].sum())
+    length = routes["length_m"].to_numpy()
+    there = routes["item"].isin(EXISTING_ITEMS).to_numpy(dtype=bool)
+    notes = (*task.notes, *solved.notes)
     summary: dict[str, Any] = {
         "sites": len(task.sites),
         "connected": int(connected.sum()),
         "value": value,
-        "length_m": float(routes["length_m"].sum()),
-        "new_m": float(routes.loc[routes["kind"] != "fibre_segments", "length_m"].sum()),
-        "cost": {**asdict(whole), "currency": next(iter(task.costs.values())).currency},
-        "route_cost": float(task.cost[edges].sum()),
+        "length_m": float(length.sum()),
+        "new_m": float(length[~there].sum()),
+        "existing_m": float(length[there].sum()),
+        "length_m_by_item": {
+            str(item): float(metres)
+            for item, metres in routes.groupby("item")["length_m"].sum().items()
+        },
+        "cost": {**asdict(whole), "currency": _currency(task.costs)},
+        "route_cost": route_cost,
+        "budget": request.budget,
         "objective": "cost" if request.budget is None else "value",
-        "bound": bound,
-        "gap": gap,
+        "bound": solved.bound,
+        "gap": solved.gap,
         "exchange": task.root is not None,
         "unreachable": [
             {"site": str(site), "reason": str(why)}
             for site, why in zip(task.sites["site_id"], task.reason, strict=True)
             if why is not None
         ],
-        "note": None if said is None else str(said),
+        "notes": [str(said) for said in notes],
+        "problems": {
+            "count": len(task.problems),
+            "first": [str(problem) for problem in task.problems[:_MOST_PROBLEMS]],
+        },
     }
-    return RouteDesign(
+    design = RouteDesign(
         routes,
-        sites_frame,
+        sites,
+        reasons,
         bill,
         whole,
-        float(task.cost[edges].sum()),
-        bound,
-        gap,
+        route_cost,
+        solved.bound,
+        solved.gap,
         value,
-        summary,
+        notes,
+        task.problems,
     )
+    return summary, design
 
 
-def _access(task: Task, linked: NDArray[np.intp]) -> NDArray[np.int64]:
-    access = np.full(len(task.sites), -1, dtype=np.int64)
-    start = task.graph.n_edges
-    access[linked] = task.head[start : start + len(linked)]
-    return access
-
-
-def _sites_through(task: Task, edges: NDArray[np.int64]) -> dict[int, int]:
+def _sites_through(task: Task, edges: Edges, chosen: Ints) -> dict[int, int]:
     """Return how many sites' fibres run through each edge of a tree, towards the exchange.
 
-    Without an exchange the fibres run to the first site.
+    Without an exchange the fibres run to the site from which all others are the nearest
+    in sum.
     """
     beside: dict[int, list[tuple[int, int]]] = {}
-    for edge in edges.tolist():
-        a, b = int(task.tail[edge]), int(task.head[edge])
+    for edge in chosen.tolist():
+        a, b = int(edges.tail[edge]), int(edges.head[edge])
         beside.setdefault(a, []).append((b, edge))
         beside.setdefault(b, []).append((a, edge))
-    site_nodes = {int(n) for n in task.node if n >= 0}
-    start = task.root if task.root is not None else min(site_nodes)
-    count = {node: int(node in site_nodes) for node in beside}
+    nodes, counts = np.unique(task.node[task.node >= 0], return_counts=True)
+    sites = dict(zip(nodes.tolist(), counts.tolist(), strict=True))
+    there = [node for node in sites if node in beside]
+    if not there:
+        return {}
+    start = task.root if task.root is not None else there[0]
+    through = _counted(beside, sites, start)
+    if task.root is None:
+        # From the first site to the best one: a step changes the sum by what lies beyond.
+        total = sum(sites.values())
+        keys: list[tuple[float, str, int]] = []
+        name = {int(n): str(s) for n, s in zip(task.node, task.sites["site_id"], strict=True)}
+        far = {start: 0.0}
+        stack = [start]
+        while stack:
+            here = stack.pop()
+            if here in sites:
+                keys.append((round(far[here], 3), name[here], here))
+            for node, edge in beside[here]:
+                if node not in far:
+                    step = total - 2 * through[edge]
+                    far[node] = far[here] + step * float(edges.length_m[edge])
+                    stack.append(node)
+        through = _counted(beside, sites, min(keys)[2])
+    return through
+
+
+def _counted(
+    beside: dict[int, list[tuple[int, int]]], sites: dict[int, int], start: int
+) -> dict[int, int]:
+    """Return how many sites lie beyond each edge of a tree, seen from its start."""
+    count = {node: sites.get(node, 0) for node in beside}
     order: list[tuple[int, int, int]] = []
     seen = {start}
     stack = [start]
@@ -754,8 +1099,24 @@ def _sites_through(task: Task, edges: NDArray[np.int64]) -> dict[int, int]:
     return through
 
 
-def _cable(cores: int) -> int:
-    """Return the smallest cable, or multiple of the largest, that has enough cores."""
+def cable_size(cores: int) -> int:
+    """Return the smallest cable, or number of the largest ones, that has enough cores.
+
+    Parameters
+    ----------
+    cores
+        Fibres needed.
+
+    Returns
+    -------
+    int
+        One of `CABLE_SIZES`, or a multiple of the largest.
+
+    Examples
+    --------
+    >>> [cable_size(cores) for cores in (2, 24, 25, 288, 300)]
+    [12, 24, 48, 288, 576]
+    """
     for size in CABLE_SIZES:
         if cores <= size:
             return size
@@ -775,7 +1136,7 @@ def _quantities(routes: gpd.GeoDataFrame) -> dict[str, float]:
     return amounts
 
 
-def save(result: RouteDesign, folder: Path) -> None:
+def save(result: RouteDesign, folder: Path, *, budgets: pd.DataFrame | None = None) -> None:
     """Write a design: design.json, design.gpkg (routes, sites), bill.csv and bill.xlsx.
 
     Parameters
@@ -784,15 +1145,24 @@ def save(result: RouteDesign, folder: Path) -> None:
         The design.
     folder
         Where to; made if it is missing.
+    budgets
+        From `curve`; written as curve.csv.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as scratch:
         made = Path(scratch)
         text = json.dumps(result.summary, ensure_ascii=False, indent=2)
-        (made / "design.json").write_text(text, encoding="utf-8")
-        result.routes.to_file(made / "design.gpkg", layer="routes", driver="GPKG")
-        result.sites.to_file(made / "design.gpkg", layer="sites", driver="GPKG")
-        result.bill.to_csv(made / "bill.csv", index=False)
-        result.bill.to_excel(made / "bill.xlsx", index=False, sheet_name="bill")
+        (made / "design.json").write_text(text + "\n", encoding="utf-8")
+        result.routes.to_file(
+            made / "design.gpkg", layer="routes", driver="GPKG", geometry_type="LineString"
+        )
+        result.sites.to_file(
+            made / "design.gpkg", layer="sites", driver="GPKG", geometry_type="Point"
+        )
+        plain = result.bill.assign(source=[guarded(text) for text in result.bill["source"]])
+        plain.to_csv(made / "bill.csv", index=False, encoding="utf-8-sig")
+        bill_workbook.write(result.bill, result.sites, made / "bill.xlsx")
+        if budgets is not None:
+            budgets.to_csv(made / "curve.csv", index=False)
         for path in sorted(made.iterdir()):
             path.replace(folder / path.name)
