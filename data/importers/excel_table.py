@@ -9,8 +9,12 @@ then gets.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
+import json
 import re
+import subprocess
+import sys
 import tempfile
 import zipfile
 from collections import defaultdict
@@ -19,16 +23,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
+from xml.parsers import expat
 
 from data.errors import InputError, Problem, message
 from data.importers import rows as tables
+from data.importers import workbook_process
 from data.importers.archive import Archive
 from data.importers.header import SEARCHED_ROWS, Wanted
 from data.importers.numbers import objects, read_numbers
 from data.importers.source_file import MAX_COLUMNS, MAX_ROWS, SourceFile
 
-MAX_CELLS = 30_000_000
+MAX_CELLS = 15_000_000
 """Most cells of a sheet, empty ones between others included."""
+
+TIME_LIMIT_S = 120.0
+"""Longest that the process for old and binary workbooks may take."""
 
 _BLOCK = 4 << 20
 _QUOTED = rb"""[^<>"']*(?:"[^"<]*"[^<>"']*|'[^'<]*'[^<>"']*)*"""
@@ -123,37 +132,113 @@ def read(
             measured = _Measured(path)
         else:
             measured = _measure(archive, path)
-        with _workbook(path, wanted.name) as book:
-            title, chosen = _sheet(book, wanted, sheet)
+        binary = archive is None or "xl/workbook.bin" in archive.members
+        opened = _workbook_aside if binary else _workbook
+        with opened(path, wanted.name) as sheets:
+            title, chosen = _chosen(sheets, wanted, sheet)
             errors = measured.errors.get(measured.parts.get(title, ""), {})
             found = _read_sheet(chosen, wanted, errors)
     found.problems += read_numbers(found.frame, wanted)
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class _Sheet:
+    """A sheet, from whatever reader.
+
+    Parameters
+    ----------
+    visible
+        Whether the user sees it.
+    start, end
+        Row and column of the first and the last cell, from 0.
+    spans
+        Merged cells.
+    rows
+        The rows from the top, with the cells from the first column on.
+    """
+
+    visible: bool
+    start: tuple[int, int]
+    end: tuple[int, int]
+    spans: list[Span]
+    rows: Callable[[], Iterator[list[Any]]]
+
+
 @contextmanager
-def _workbook(path: Path, name: str) -> Iterator[Any]:
-    """Open a workbook; say in a sentence what is wrong with it."""
-    import python_calamine  # few files need it
+def _workbook(path: Path, name: str) -> Iterator[dict[str, _Sheet]]:
+    """Open a workbook that has been measured; say in a sentence what is wrong with it."""
+    import python_calamine as calamine  # few files need it
 
     try:
         # By its content: the path has no ending.
-        with (
-            path.open("rb") as stream,
-            python_calamine.CalamineWorkbook.from_filelike(stream) as book,
-        ):
-            yield book
+        with path.open("rb") as stream, calamine.CalamineWorkbook.from_filelike(stream) as book:
+            sheets = {}
+            for about in book.sheets_metadata:
+                if about.typ == calamine.SheetTypeEnum.WorkSheet:
+                    sheet = book.get_sheet_by_name(about.name)
+                    sheets[about.name] = _Sheet(
+                        about.visible == calamine.SheetVisibleEnum.Visible,
+                        sheet.start or (0, 0),
+                        sheet.end or (-1, -1),
+                        list(sheet.merged_cell_ranges or []),
+                        sheet.iter_rows,
+                    )
+            yield sheets
     except InputError:
         raise
-    except python_calamine.PasswordError as error:
-        raise InputError("{file} has a password; save it without", file=name) from error
-    except (python_calamine.CalamineError, OSError, ValueError, OverflowError) as error:
-        raise InputError("{file} is a damaged Excel workbook", file=name) from error
+    except (calamine.CalamineError, OSError, ValueError, OverflowError) as error:
+        raise _damaged(name) from error
     except BaseException as error:
         # What the reader cannot go on with comes as an exception that is no Exception.
         if type(error).__name__ == "PanicException":
-            raise InputError("{file} is a damaged Excel workbook", file=name) from error
+            raise _damaged(name) from error
         raise
+
+
+@contextmanager
+def _workbook_aside(path: Path, name: str) -> Iterator[dict[str, _Sheet]]:
+    """Open a workbook of an old or binary kind, which may end the process that reads it."""
+    out = path.with_suffix(".json")
+    script = Path(workbook_process.__file__)
+    try:
+        done = subprocess.run(  # noqa: S603 - our own script, and paths that we made
+            [sys.executable, "-I", str(script), str(path), str(out)],
+            capture_output=True,
+            timeout=TIME_LIMIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _damaged(name) from error
+    if done.returncode == workbook_process.PASSWORD:
+        raise InputError("{file} has a password; save it without", file=name)
+    if done.returncode != 0:
+        raise _damaged(name)
+    sheets = {}
+    for found in json.loads(out.read_text(encoding="utf-8")):
+        sheets[found["name"]] = _Sheet(
+            found["visible"],
+            tuple(found["start"] or (0, 0)),
+            tuple(found["end"] or (-1, -1)),
+            [(tuple(first), tuple(last)) for first, last in found["merged"]],
+            functools.partial(_revived_rows, found["rows"]),
+        )
+    yield sheets
+
+
+def _revived_rows(rows: list[list[Any]]) -> Iterator[list[Any]]:
+    return ([_revived(cell) for cell in row] for row in rows)
+
+
+def _revived(cell: Any) -> Any:
+    if isinstance(cell, dict):
+        kind, text = next(iter(cell.items()))
+        return {"date": dt.date, "datetime": dt.datetime}[kind].fromisoformat(text)
+    return cell
+
+
+def _damaged(name: str) -> InputError:
+    return InputError("{file} is a damaged Excel workbook", file=name)
 
 
 # Measuring
@@ -178,10 +263,32 @@ def _measure(archive: Archive, path: Path) -> _Measured:
                 look = _XlsxExtent(archive.name, measured.errors.setdefault(name, {}))
             with copy.open(name, "w", force_zip64=True) as part:
                 blocks = archive.blocks(name)
+                if not name.lower().endswith(".bin") and name != "mimetype":
+                    blocks = _well_formed(blocks, archive.name)
                 for block in blocks if look is None else look(blocks):
                     part.write(block)
     measured.parts = _parts(archive)
     return measured
+
+
+def _well_formed(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """Pass on an XML part; refuse one that is not whole, on which the reader would not end.
+
+    A document type is refused, too: no workbook has one, and entities can be endless.
+    """
+
+    def refuse(*_: object) -> None:
+        raise _damaged(name)
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        for block in blocks:
+            parser.Parse(block, False)
+            yield block
+        parser.Parse(b"", True)
+    except (expat.ExpatError, LookupError, ValueError) as error:
+        raise _damaged(name) from error
 
 
 def _too_far(name: str) -> InputError:
@@ -208,7 +315,7 @@ class _XlsxExtent:
         for block in blocks:
             if first and (block[:4].count(b"\0") or block.startswith((b"\xff\xfe", b"\xfe\xff"))):
                 # Another form of Unicode than everybody writes would not be understood here.
-                raise InputError("{file} is a damaged Excel workbook", file=self._name)
+                raise _damaged(self._name)
             first = False
             text = rest + block
             cut = max(text.rfind(b"<row"), text.rfind(b":row"))
@@ -343,7 +450,7 @@ def _parts(archive: Archive) -> dict[str, str]:
         }
         book = ET.fromstring(archive.read(name), forbid_dtd=True)
     except (ET.ParseError, DefusedXmlException) as error:
-        raise InputError("{file} is a damaged Excel workbook", file=archive.name) from error
+        raise _damaged(archive.name) from error
     parts = {}
     for element in book.iter():
         if not str(element.tag).endswith("}sheet"):
@@ -366,56 +473,43 @@ def _column(letters: bytes) -> int:
 # Choosing a sheet
 
 
-def _sheet(book: Any, wanted: Wanted, title: str | None) -> tuple[str, Any]:
+def _chosen(sheets: dict[str, _Sheet], wanted: Wanted, title: str | None) -> tuple[str, _Sheet]:
     """Return the sheet asked for, or the one that fits the layer."""
-    import python_calamine
-
-    titles = [
-        about.name
-        for about in book.sheets_metadata
-        if about.typ == python_calamine.SheetTypeEnum.WorkSheet
-    ]
     if title is not None:
-        if title not in titles:
+        if title not in sheets:
             raise InputError(
                 "{file} has no sheet {sheet}; it has {sheets}",
                 file=wanted.name,
                 sheet=title,
-                sheets=", ".join(titles),
+                sheets=", ".join(sheets),
             )
-        return title, book.get_sheet_by_name(title)
-    visible = [
-        about.name
-        for about in book.sheets_metadata
-        if about.name in titles and about.visible == python_calamine.SheetVisibleEnum.Visible
-    ]
-    sheets = {name: book.get_sheet_by_name(name) for name in visible or titles}
-    sheets = {name: sheet for name, sheet in sheets.items() if sheet.height}
-    if not sheets:
+        return title, sheets[title]
+    filled = {name: sheet for name, sheet in sheets.items() if sheet.end[0] >= 0}
+    visible = {name: sheet for name, sheet in filled.items() if sheet.visible}
+    likely = visible or filled
+    if not likely:
         raise InputError("{file} has no sheet with rows", file=wanted.name)
-    if len(sheets) == 1:
-        return next(iter(sheets.items()))
-    for name, sheet in sheets.items():
+    if len(likely) == 1:
+        return next(iter(likely.items()))
+    for name, sheet in likely.items():
         if name.strip().lower() == wanted.layer.name:
             return name, sheet
-    scores = {name: _score(sheet, wanted) for name, sheet in sheets.items()}
+    scores = {name: _score(sheet, wanted) for name, sheet in likely.items()}
     best = max(scores.values())
     fitting = [name for name, score in scores.items() if score == best]
     if best[1] > 0 and len(fitting) == 1:
-        return fitting[0], sheets[fitting[0]]
+        return fitting[0], likely[fitting[0]]
     raise InputError(
         "{file} has several sheets: {sheets}; say which one holds {layer}",
         file=wanted.name,
-        sheets=", ".join(sheets),
+        sheets=", ".join(likely),
         layer=wanted.layer.name,
     )
 
 
-def _score(sheet: Any, wanted: Wanted) -> tuple[bool, int]:
+def _score(sheet: _Sheet, wanted: Wanted) -> tuple[bool, int]:
     """Return whether a sheet has the key of the layer, and how many of its columns."""
-    rows = [list(row) for row in itertools.islice(sheet.iter_rows(), SEARCHED_ROWS)]
-    if not rows:
-        return False, 0
+    rows = list(itertools.islice(sheet.rows(), SEARCHED_ROWS))
     best = max(rows, key=wanted.score)
     names = {str(cell).strip().lower() for cell in best}
     names |= {ours for theirs, ours in wanted.mapping.items() if theirs.strip().lower() in names}
@@ -425,13 +519,11 @@ def _score(sheet: Any, wanted: Wanted) -> tuple[bool, int]:
 # Reading a sheet
 
 
-def _read_sheet(sheet: Any, wanted: Wanted, errors: dict[tuple[int, int], str]) -> tables.Rows:
-    left = sheet.start[1] if sheet.start else 0
-    spans = list(sheet.merged_cell_ranges or [])
+def _read_sheet(sheet: _Sheet, wanted: Wanted, errors: dict[tuple[int, int], str]) -> tables.Rows:
     headings: list[int] = []
-    cells = _merged(sheet, spans, left, errors, headings, wanted.name)
+    cells = _merged(sheet, errors, headings, wanted.name)
     first = list(itertools.islice(cells, SEARCHED_ROWS))
-    header_row, above = _header(first, spans, wanted)
+    header_row, above = _header(first, sheet.spans, wanted)
     found = tables.build(itertools.chain(first, cells), wanted, above, header_row)
     if found.header_row is not None:
         _heading_note(found, headings, wanted)
@@ -440,24 +532,19 @@ def _read_sheet(sheet: Any, wanted: Wanted, errors: dict[tuple[int, int], str]) 
 
 
 def _merged(
-    sheet: Any,
-    spans: list[Span],
-    left: int,
-    errors: dict[tuple[int, int], str],
-    headings: list[int],
-    name: str,
+    sheet: _Sheet, errors: dict[tuple[int, int], str], headings: list[int], name: str
 ) -> Iterator[tables.Row]:
     """Yield the rows with the value of merged cells in each of them, from column A on."""
-    width = left + sheet.width
-    height = sheet.end[0] + 1 if sheet.end else 0
+    left = sheet.start[1]
+    height, width = sheet.end[0] + 1, sheet.end[1] + 1
     clipped = [
         ((r0, c0), (min(r1, height - 1), min(c1, width - 1)))
-        for (r0, c0), (r1, c1) in spans
+        for (r0, c0), (r1, c1) in sheet.spans
         if r0 < height and c0 < width
     ]
     covered = sum((b[0] - a[0] + 1) * (b[1] - a[1] + 1) for a, b in clipped)
     if covered > MAX_CELLS:
-        raise InputError("{file} is a damaged Excel workbook", file=name)
+        raise _damaged(name)
     starting: dict[int, list[Span]] = defaultdict(list)
     for span in clipped:
         starting[span[0][0]].append(span)
@@ -466,7 +553,7 @@ def _merged(
         wrong[place][column] = said
     active: list[tuple[Span, Any]] = []
     pad = [None] * left
-    for number, cells in enumerate(sheet.iter_rows()):
+    for number, cells in enumerate(sheet.rows()):
         row = [*pad, *(None if cell == "" else _plain(cell) for cell in cells)]
         for column, said in wrong.get(number, {}).items():
             if column < len(row):

@@ -50,6 +50,7 @@ def _gdal_errors(name: str, what: Message) -> Iterator[None]:
         pyogrio.errors.CRSError,
         ValueError,
         TypeError,
+        UnboundLocalError,  # pyogrio on a CRS that is no text
     ) as error:
         if isinstance(error, InputError):
             raise

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openpyxl
 import pytest
 
@@ -331,3 +332,35 @@ def test_binary_workbooks() -> None:
         read_table(xlsb(rows | {1_000_000: ["x"]}), "masts")
     with pytest.raises(InputError, match="so far right or down"):
         read_table(xlsb(rows | {400_000: ["x"]}, first_column=16_000), "masts")
+
+
+@pytest.mark.parametrize("cut", [300, 500, 700, 900])
+def test_an_opendocument_sheet_that_is_cut_off(cut: int) -> None:
+    content = changed(
+        ods(ods_row(*HEADER), *(ods_row(*row) for row in ROWS)),
+        "content.xml",
+        b"<office:",
+        b"<office:",
+    )
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        text = archive.read("content.xml")
+    broken = changed(content, "content.xml", text, text[:cut])
+    with pytest.raises(InputError, match="a damaged Excel workbook"):
+        read_table(broken, "masts")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_damaged_workbooks_are_read_or_refused_readably(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    old = (Path(__file__).parent / "masts.xls").read_bytes()
+    new = saved(book(HEADER, *ROWS))
+    for whole in (old, new, xlsb({0: HEADER, 1: ["M1", "a", 42.5, 105.99, 20.45]})):
+        content = bytearray(whole)
+        for place in random.integers(0, len(content), 3):
+            content[place] = random.integers(0, 256)
+        try:
+            frame = read_table(bytes(content), "masts", file_name="cột")
+        except InputError as error:
+            assert str(error).startswith("cột")  # noqa: PT017
+        else:
+            assert len(frame) <= 2
