@@ -107,6 +107,9 @@ class Preview:
 #: Rows of the file that a preview shows.
 _FIRST_ROWS = 20
 
+#: Layer -> other layers whose keys its rows name, besides masts.
+_CHECKED_AGAINST = {"network_links": ("network_sites", "fibre_segments")}
+
 
 def preview(
     workspace: Workspace,
@@ -166,12 +169,17 @@ def preview(
     first_rows = _first_rows(found.frame)
     context = {
         name: workspace.read(name)
-        for name in ("zones", "masts")
+        for name in ("zones", "masts", *_CHECKED_AGAINST.get(layer, ()))
         if name != layer and workspace.has(name)
     }
     if layer == "cells" and "masts" not in context:
         raise InputError(
             "{file}: cells need the masts that carry them; import the masts first", file=found.file
+        )
+    if layer == "network_links" and "network_sites" not in context:
+        raise InputError(
+            "{file}: links need the sites that they join; import the layer network_sites first",
+            file=found.file,
         )
     remembered = None
     if use_remembered:
@@ -255,9 +263,10 @@ def import_layer(
     coordinates
         Columns of x and y and their CRS, where their names do not tell them.
     mapping
-        The file's name of a column to the layer's, where they differ. Names that
-        `data.importers.mapping` knows need not be given. What is given is kept
-        for files with the same columns.
+        The file's name of a column to the layer's, where they differ; empty for
+        a column that shall keep its own. Names that `data.importers.mapping`
+        knows need not be given. What is given is kept for files with the same
+        columns.
     units
         The layer's name of a column to the unit of its values in the file, where
         neither the column's name nor the values say it.
@@ -475,6 +484,8 @@ def _consequences(
                 message("import the real masts first"),
             )
         )
+    if layer == "network_sites" and "network_links" in there:
+        return _links_left(workspace, frame, frames, provenance, drop_orphans, notes)
     if layer != "masts" or "cells" not in there:
         return [], notes
     cells = workspace.read("cells")
@@ -488,6 +499,29 @@ def _consequences(
         provenance["cells"] = there["cells"]
         removed = message("{count} cells without mast were removed", count=int(orphans.sum()))
         notes.append(_note("cells", removed, message("asked for")))
+    return [], notes
+
+
+def _links_left(
+    workspace: Workspace,
+    sites: pd.DataFrame,
+    frames: dict[str, pd.DataFrame],
+    provenance: dict[str, Provenance],
+    drop_orphans: bool,
+    notes: list[Problem],
+) -> tuple[list[str], list[Problem]]:
+    """Return whether the links of the workspace go with their sites, and notes that say so."""
+    links, origin = workspace.read("network_links"), workspace.provenance()["network_links"]
+    if origin.illustrative:
+        removed = message("{count} generated links were removed with their sites", count=len(links))
+        notes.append(_note("network_links", removed, message("import the links next")))
+        return ["network_links"], notes
+    orphans = ~(links["from_site"].isin(sites["site_id"]) & links["to_site"].isin(sites["site_id"]))
+    if orphans.any() and drop_orphans:
+        frames["network_links"] = links.loc[~orphans].reset_index(drop=True)
+        provenance["network_links"] = origin
+        removed = message("{count} links without site were removed", count=int(orphans.sum()))
+        notes.append(_note("network_links", removed, message("asked for")))
     return [], notes
 
 

@@ -120,7 +120,7 @@ class Settings:
     Parameters
     ----------
     mapping
-        The file's name of a column to ours.
+        The file's name of a column to ours; empty for one that keeps its own.
     units
         Our name of a column to the unit of the file's values.
     crs
@@ -316,7 +316,8 @@ def check(layer: str, mapping: Mapping[str, str], columns: Sequence[str], file: 
     layer
         Layer name.
     mapping
-        The file's name of a column to ours.
+        The file's name of a column to ours; empty for a column that keeps its
+        own name.
     columns
         Names of the file's columns.
     file
@@ -336,7 +337,7 @@ def check(layer: str, mapping: Mapping[str, str], columns: Sequence[str], file: 
                 column=theirs,
                 found=", ".join(f"'{column}'" for column in columns[:20]),
             )
-        if ours not in known:
+        if ours and ours not in known:
             raise InputError(
                 "The mapping names {column}, which is not a column of {layer} (expected one of "
                 "{expected})",
@@ -344,7 +345,7 @@ def check(layer: str, mapping: Mapping[str, str], columns: Sequence[str], file: 
                 layer=layer,
                 expected=", ".join(known),
             )
-    twice = [ours for ours in mapping.values() if list(mapping.values()).count(ours) > 1]
+    twice = [ours for ours in mapping.values() if ours and [*mapping.values()].count(ours) > 1]
     if twice:
         raise InputError("The mapping names the column {column} twice", column=twice[0])
 

@@ -35,7 +35,7 @@ class Given:
     Parameters
     ----------
     mapping
-        The file's name of a column to ours.
+        The file's name of a column to ours; empty for one that keeps its own.
     units
         Our name of a column to the unit of the file's values.
     coordinates
@@ -192,6 +192,7 @@ class _Preparation:
         self.names = column_names(found.frame)
         self.problems: list[Problem] = []
         self.used: dict[str, tuple[str, Origin]] = {}
+        self.left: set[str] = set()
         self.maybe: dict[str, tuple[str, ...]] = {}
         self.units: dict[str, tuple[str, ...]] = {}
         self.stated: dict[str, str] = {}
@@ -204,6 +205,7 @@ class _Preparation:
         self._read_values()
         place = self._places(coordinates)
         theirs_to_ours = {theirs: ours for theirs, (ours, _) in self.used.items() if ours != theirs}
+        theirs_to_ours |= dict.fromkeys(self.left, "")
         crs = self.given.crs or (coordinates[2] if coordinates else "") or self.kept.crs
         return Ready(
             self.frame,
@@ -250,7 +252,7 @@ class _Preparation:
         kept = {
             theirs: ours
             for theirs, ours in self.kept.mapping.items()
-            if theirs in self.names and ours in known
+            if theirs in self.names and (ours in known or not ours)
         }
         suggested = mapping.suggest(self.layer, self.names)
         taken: set[str] = set()
@@ -264,16 +266,20 @@ class _Preparation:
         )
         for pairs, origin in origins:
             for theirs, ours in pairs.items():
-                if theirs not in self.used and ours not in taken:
-                    self.used[theirs] = (ours, origin)
-                    taken.add(ours)
+                if theirs in self.used or theirs in self.left or ours in taken:
+                    continue
+                if not ours:
+                    self.left.add(theirs)
+                    continue
+                self.used[theirs] = (ours, origin)
+                taken.add(ours)
         self._ask(suggested, taken)
         self._rename()
 
     def _ask(self, suggested: mapping.Suggestions, taken: set[str]) -> None:
         for each, question in suggested.questions:
             free = tuple(ours for ours in each.ours if ours not in taken)
-            if each.theirs in self.used or not free:
+            if each.theirs in self.used or each.theirs in self.left or not free:
                 continue
             self.maybe[each.theirs] = free
             if each.confidence == "near" and schema.near_name(free[0], [each.theirs]):
@@ -286,9 +292,10 @@ class _Preparation:
 
     def _rename(self) -> None:
         new = {theirs: ours for theirs, (ours, _) in self.used.items() if theirs != ours}
-        # A column whose name was given to another one keeps its values under a new name.
+        # A column whose name was given to another one keeps its values under a new name, and so
+        # does one that has our name but is not to be taken for it.
         for name in self.names:
-            if name not in self.used and name in new.values():
+            if name not in self.used and (name in new.values() or name in self.declared.columns):
                 free = next(k for k in range(2, 1000) if f"{name}_{k}" not in self.names)
                 new[name] = f"{name}_{free}"
         if new:
