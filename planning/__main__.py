@@ -719,7 +719,7 @@ def _mapping(text: str) -> dict[str, str]:
         ours, equals, theirs = (part.strip() for part in pair.partition("="))
         if not (ours and equals and theirs):
             raise argparse.ArgumentTypeError(f"{pair.strip()!r} is not of the form OURS=THEIRS")
-        found[theirs] = ours
+        found[theirs] = "" if ours == "-" else ours
     return found
 
 
@@ -909,8 +909,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_mapping,
         action="append",
         metavar="OURS=THEIRS,…",
-        help="columns whose name in the file is not recognised, e.g. height_m=H1,owner=Firm; kept "
-        "for files with the same columns",
+        help="columns whose name in the file is not recognised, e.g. height_m=H1,owner=Firm, or "
+        "shall not be (-=Note); kept for files with the same columns",
     )
     load.add_argument(
         "--forget-mapping",

@@ -81,6 +81,7 @@ CONVERSIONS: dict[str, dict[str, Conversion]] = {
     },
     "ms": {"ms": _as_is, "s": _times(1e3)},
     "share": {"share": _as_is, "%": _times(1e-2)},
+    "%": {"%": _as_is, "share": _times(1e2)},
     "": {"people": _as_is, "thousand": _times(1e3), "million": _times(1e6)},
 }
 
