@@ -28,6 +28,9 @@ KEYWORDS = {
     "Message": 1,
     "InputError": 1,
     "PhuSongError": 1,
+    "SourceError": 1,
+    "MissingError": 1,
+    "OfflineError": 1,
     # Error classes hand their template to the base class.
     "__init__": 1,
 }
