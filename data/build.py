@@ -670,6 +670,17 @@ def generated_provenance(generated: demo.GeneratedArea) -> dict[str, Provenance]
             method=seed + "Invented; powers, gains and losses are common planning values, not any "
             "operator's",
         ),
+        "fibre_segments": replace(
+            made,
+            method=seed + "Invented cables and ducts along the generated roads, from exchanges in "
+            "the towns to access points; the owners A, B and C stand for no real company",
+        ),
+        "fibre_nodes": replace(
+            made,
+            method=seed + "Invented exchanges, access points where people live and closures; one "
+            "commune in twelve and one hamlet in fourteen are left without, ports by the homes "
+            "around, so that about the reported four fifths of the homes are served",
+        ),
     }
 
 

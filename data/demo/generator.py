@@ -1,4 +1,4 @@
-"""Generate a whole study area from a seed: zones, rasters, roads, villages, masts, cells."""
+"""Generate a whole study area from a seed: zones, rasters, roads, villages, masts and networks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from shapely.geometry import MultiPolygon, Polygon
 
 from data.demo.areas import AreaSpec, hanam_spec, plain_spec
 from data.demo.boundaries import partition_by_area
+from data.demo.fibre import make_fibre
 from data.demo.landscape import make_landscape
 from data.demo.network import make_cells, make_masts
 from data.demo.settlements import (
@@ -49,6 +50,8 @@ class GeneratedArea:
         Layers as `data.schema` declares them.
     cells
         Layer `cells`.
+    fibre_segments, fibre_nodes
+        Layers of the fibre network.
     terrain, clutter, population
         Rasters: heights [m], class codes (0 = no data), people per pixel.
     """
@@ -60,6 +63,8 @@ class GeneratedArea:
     cells: pd.DataFrame
     villages: gpd.GeoDataFrame
     roads: gpd.GeoDataFrame
+    fibre_segments: gpd.GeoDataFrame
+    fibre_nodes: gpd.GeoDataFrame
     terrain: Raster
     clutter: Raster
     population: Raster
@@ -73,6 +78,8 @@ class GeneratedArea:
             "cells": self.cells,
             "villages": self.villages,
             "roads": self.roads,
+            "fibre_segments": self.fibre_segments,
+            "fibre_nodes": self.fibre_nodes,
         }
 
     @property
@@ -211,9 +218,22 @@ def generate(
         zones=zones[zones["level"] == "commune"].reset_index(drop=True),
     )
     cells = make_cells(masts, clutter, rng=streams[8])
+    communes_drawn = zones[zones["level"] == "commune"].reset_index(drop=True)
+    fibre = make_fibre(spec, communes_drawn, roads, villages, population, streams[9])
     on_progress(1.0)
     return GeneratedArea(
-        spec, seed, zones, masts, cells, villages, roads, terrain, clutter, population
+        spec,
+        seed,
+        zones,
+        masts,
+        cells,
+        villages,
+        roads,
+        fibre.segments,
+        fibre.nodes,
+        terrain,
+        clutter,
+        population,
     )
 
 

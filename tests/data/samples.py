@@ -189,6 +189,45 @@ def points_of_interest() -> gpd.GeoDataFrame:
     )
 
 
+def fibre_segments() -> gpd.GeoDataFrame:
+    """Return a cable and a duct without one."""
+    return gpd.GeoDataFrame(
+        {
+            "segment_id": ["F1", "F2"],
+            "name": ["Tuyến cáp trục", None],
+            "segment_type": ["aerial", "duct"],
+            "owner": "VNPT",
+            "status": "existing",
+            "cores": [48.0, np.nan],
+            "cores_used": [12.0, np.nan],
+        },
+        geometry=[
+            LineString([(X + 500, Y + 2_030), (X + 4_000, Y + 2_225)]),
+            LineString([(X + 4_000, Y + 2_225), (X + 8_000, Y + 2_447)]),
+        ],
+        crs=CRS,
+    )
+
+
+def fibre_nodes() -> gpd.GeoDataFrame:
+    """Return an exchange and a splitter."""
+    return gpd.GeoDataFrame(
+        {
+            "node_id": ["N1", "N2"],
+            "name": ["Tổng đài Phủ Lý", None],
+            "node_type": ["olt", "splitter"],
+            "owner": "VNPT",
+            "status": "existing",
+            "ports": [np.nan, 16.0],
+            "ports_used": [np.nan, 5.0],
+            "pon_class": ["B+", None],
+            "split_ratio": [np.nan, 32.0],
+        },
+        geometry=[Point(X + 500, Y + 2_030), Point(X + 4_000, Y + 2_225)],
+        crs=CRS,
+    )
+
+
 LAYERS = {
     "zones": zones,
     "masts": masts,
@@ -201,6 +240,8 @@ LAYERS = {
     "neighbours": neighbours,
     "speed_tests": speed_tests,
     "points_of_interest": points_of_interest,
+    "fibre_segments": fibre_segments,
+    "fibre_nodes": fibre_nodes,
 }
 
 #: Layers of the sample workspace.
