@@ -638,6 +638,59 @@ def _figure(figure: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def _broadband(arguments: argparse.Namespace) -> None:
+    from coverage.propagation.ranges import ModelRangeWarning
+    from planning import broadband, homes
+
+    request = broadband.checked(
+        broadband.BroadbandRequest(
+            drop_m=arguments.drop_m,
+            access_reach_m=arguments.access_reach_m,
+            ports=arguments.ports,
+            homes=arguments.homes,
+            household_size=arguments.household_size,
+            rate_mbps=arguments.rate_mbps,
+        )
+    )
+    given = None if arguments.homes_file is None else homes.read_file(arguments.homes_file)
+    if arguments.out.exists() and not arguments.out.is_dir():
+        raise InputError("{folder} is a file; expected a folder for results", folder=arguments.out)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    workspace = _open(arguments)
+    with _Progress("broadband") as progress, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ModelRangeWarning)
+        result = broadband.coverage(
+            workspace,
+            request,
+            homes=given,
+            compute_mobile=arguments.mobile,
+            threads=arguments.threads,
+            on_progress=progress,
+        )
+    for note in result.summary["provenance"]["notes"]:
+        print(note["text"])
+    broadband.save(result, arguments.out)
+    _print_broadband(result.summary)
+    print(f"Written to {arguments.out}")
+
+
+def _print_broadband(summary: dict[str, Any]) -> None:
+    """Print the figures of the widest zones."""
+    widest = summary["zones"][0]["level"]
+    for zone in summary["zones"]:
+        if zone["level"] != widest:
+            continue
+        for name, text in summary["services"].items():
+            figure = zone.get(name)
+            if figure is None or figure["household_percent"] is None:
+                continue
+            low, high = figure["household_interval"]
+            print(
+                f"{zone['name']}, {text}: {figure['household_percent']:.1f} % of households "
+                f"({low:.1f} to {high:.1f}), {figure['population_percent']:.1f} % of population"
+            )
+
+
 def _app(arguments: argparse.Namespace) -> None:
     from data.store import Workspace
 
@@ -1029,6 +1082,67 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_argument(
         "--replace", action="store_true", help="replace the calibrated model of this name"
     )
+
+    broadband = add(
+        commands,
+        "broadband",
+        _broadband,
+        "Compute which homes the fibre network can serve, and mobile broadband beside it.",
+    )
+    broadband.add_argument(
+        "--drop-m",
+        type=_positive,
+        default=300.0,
+        metavar="M",
+        help="longest drop from a home along the routes to an access point (300)",
+    )
+    broadband.add_argument(
+        "--access-reach-m",
+        type=_positive,
+        default=300.0,
+        metavar="M",
+        help="how far homes and access points may stand off a route (300)",
+    )
+    broadband.add_argument(
+        "--rate-mbps",
+        type=_positive,
+        default=10.0,
+        metavar="R",
+        help="least rate that counts as mobile broadband (10)",
+    )
+    broadband.add_argument(
+        "--ports",
+        choices=("all", "free"),
+        default="all",
+        help="count ports in use as serving a home (all, the default), or only free ports",
+    )
+    broadband.add_argument(
+        "--homes",
+        choices=("auto", "population", "villages"),
+        default="auto",
+        help="what homes are made of (default: the population raster, else villages)",
+    )
+    broadband.add_argument(
+        "--homes-file",
+        type=Path,
+        metavar="FILE",
+        help="points or outlines of homes, with households or population where known",
+    )
+    broadband.add_argument(
+        "--household-size",
+        type=_positive,
+        default=3.6,
+        metavar="N",
+        help="people of one household where the zones do not say (3.6)",
+    )
+    broadband.add_argument(
+        "--no-mobile",
+        dest="mobile",
+        action="store_false",
+        help="do not compute mobile coverage; use it if it was computed before",
+    )
+    broadband.add_argument("--threads", type=_whole(1), metavar="N", help="default: all processors")
+    broadband.add_argument("--out", type=Path, required=True, metavar="DIR")
 
     app = add(commands, "app", _app, "Start the app in the browser.")
     app.add_argument("--port", type=_whole(1, 65535), metavar="N", help="default: 8501")
