@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from data.errors import InputError, PhuSongError, Problem, ValidationError
+from planning import data_commands
 
 if TYPE_CHECKING:
     from coverage.results import CoverageResult
@@ -580,6 +581,137 @@ def _total(total: dict[str, Any]) -> str:
     )
 
 
+def _fibre_design(arguments: argparse.Namespace) -> None:
+    import numpy as np
+
+    from planning import fibre
+
+    workspace = _open(arguments)
+    _check_out(arguments.out)
+    own = None
+    kind = arguments.sites
+    if kind not in fibre.SITE_KINDS:
+        path = Path(kind)
+        if not path.exists():
+            raise InputError(
+                "There are no sites called {value} and no such file (expected one of {expected} "
+                "or a file of points)",
+                value=kind,
+                expected=", ".join(fibre.SITE_KINDS),
+            )
+        own, kind = fibre.sites_from_file(workspace, path), "communes"
+    request = fibre.DesignRequest(
+        sites=kind,
+        zones=None if arguments.zone is None else tuple(dict.fromkeys(arguments.zone)),
+        owner=arguments.owner,
+        cores_per_site=arguments.cores,
+        budget=arguments.budget,
+        road_items=arguments.allow,
+        reach_m=arguments.reach_m,
+        time_limit_s=arguments.time_limit,
+    )
+    share = 0.6 if arguments.curve else 1.0
+    with _Progress("fibre design") as progress:
+        task = fibre.prepare(
+            workspace, request, sites=own, on_progress=lambda done: progress(0.2 * done)
+        )
+        if arguments.curve:
+            task.live_root()
+        design = fibre.design(
+            workspace,
+            request,
+            task=task,
+            on_progress=lambda done: progress(max(0.2, share * done)),
+        )
+        budgets = None
+        if arguments.curve:
+            most = design.route_cost if arguments.budget is None else arguments.budget
+            budgets = fibre.curve(
+                workspace,
+                request,
+                np.linspace(most / arguments.curve, most, arguments.curve).tolist(),
+                task=task,
+                on_progress=lambda done: progress(share + (1.0 - share) * done),
+            )
+    fibre.save(design, arguments.out, budgets=budgets)
+    _print_design(design.summary)
+    if budgets is not None:
+        print(f"What budgets bring ({design.summary['cost']['currency']}):")
+        for row in budgets.to_dict("records"):
+            print(
+                f"  {row['budget']:,.0f}: {row['sites']} sites worth {row['value']:,.0f}, at most "
+                f"{row['bound']:,.0f} possible"
+            )
+    print(f"Written to {arguments.out}")
+
+
+def _print_design(summary: dict[str, Any]) -> None:
+    """Print a design of fibre routes in plain words."""
+    cost, currency = summary["cost"], summary["cost"]["currency"]
+    if summary["illustrative"]:
+        print("Illustrative data: the figures say nothing about a real network")
+    print(
+        f"Connected: {summary['connected']} of {summary['sites']} sites, worth "
+        f"{summary['value']:,.0f}"
+    )
+    print(
+        f"Routes: {summary['length_m'] / 1000.0:.1f} km, of which {summary['new_m'] / 1000.0:.1f} "
+        f"km new and {summary['existing_m'] / 1000.0:.1f} km in or on what is there"
+    )
+    print(f"Cost: {cost['typical']:,.0f} {currency} ({cost['low']:,.0f} to {cost['high']:,.0f})")
+    gap = 100.0 * summary["gap"]
+    if summary["objective"] == "cost":
+        print(
+            f"Routes without the addition for large cables: {summary['route_cost']:,.0f} "
+            f"{currency}; no design for these sites costs less than {summary['bound']:,.0f} "
+            f"(proven), so this one is at most {gap:.2f} % above the cheapest"
+        )
+    else:
+        print(
+            f"Of the budget of {summary['budget']:,.0f} {currency} the routes take "
+            f"{summary['route_cost']:,.0f}; no choice within it is worth more than "
+            f"{summary['bound']:,.0f} (proven), so this one misses at most {gap:.2f} % of that"
+        )
+    for note in summary["notes"]:
+        print(note)
+    if summary["unreachable"]:
+        print(f"Not reached: {len(summary['unreachable'])} sites")
+    for row in summary["unreachable"][:_MOST_LINES]:
+        print(f"  {row['reason']}")
+    problems = summary["problems"]
+    if problems["count"]:
+        print(f"Doubtful in the lines: {problems['count']} places")
+    for text in problems["first"][:5]:
+        print(f"  {text}")
+
+
+#: Sites without connection that are printed; the files have them all.
+_MOST_LINES = 20
+
+
+def _check_out(folder: Path) -> None:
+    """Refuse a folder for results that is a file, before a minute's work."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError("{folder} is a file; expected a folder for results", folder=folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _ways(text: str) -> tuple[str, ...]:
+    """Return the cost items of the ways to lay cable that are allowed."""
+    from planning import route_graph
+
+    short = {"aerial": ("aerial_new_poles",), "trench": ("trench_unpaved", "trench_paved")}
+    items: list[str] = []
+    for word in _words(text):
+        if word not in short and word not in route_graph.ROAD_ITEMS:
+            known = ", ".join((*short, *route_graph.ROAD_ITEMS))
+            raise argparse.ArgumentTypeError(f"{word!r} is not one of {known}")
+        items += short.get(word, (word,))
+    if not items:
+        raise argparse.ArgumentTypeError("no way to lay cable is named")
+    return tuple(dict.fromkeys(items))
+
+
 def _calibrate(arguments: argparse.Namespace) -> None:
     from coverage import drive_test
     from coverage.propagation.ranges import ModelRangeWarning
@@ -925,6 +1057,62 @@ def _add_build_options(build: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_design_options(design: argparse.ArgumentParser) -> None:
+    design.add_argument(
+        "--sites",
+        default="communes",
+        metavar="KIND",
+        help="communes, offices, masts, villages, unserved or a file of points (communes)",
+    )
+    design.add_argument(
+        "--zone",
+        nargs="+",
+        action="extend",
+        metavar="CODE",
+        help="only sites in these zones",
+    )
+    design.add_argument(
+        "--budget",
+        type=_not_negative,
+        metavar="N",
+        help="what may be spent, in the currency of the unit costs (default: connect all)",
+    )
+    design.add_argument(
+        "--curve",
+        type=_whole(1, 100),
+        metavar="N",
+        help="say also what N budgets up to this one, or up to the whole cost, bring",
+    )
+    design.add_argument(
+        "--owner", metavar="NAME", help="whose fibre, ducts and exchanges are used (all)"
+    )
+    design.add_argument(
+        "--cores", type=_whole(1, 10_000), default=2, metavar="N", help="dark fibres per site (2)"
+    )
+    design.add_argument(
+        "--reach-m",
+        type=_positive,
+        default=2000.0,
+        metavar="M",
+        help="how far from a route a site may lie (2000)",
+    )
+    design.add_argument(
+        "--allow",
+        type=_ways,
+        default="aerial,trench",
+        metavar="aerial,trench",
+        help="ways to lay new cable along roads, also trench_unpaved or trench_paved",
+    )
+    design.add_argument(
+        "--time-limit",
+        type=_positive,
+        default=30.0,
+        metavar="S",
+        help="seconds for the search (30)",
+    )
+    design.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m planning", description="Telecom infrastructure planning.")
     workspace = _Parser(add_help=False)
@@ -1022,6 +1210,20 @@ def _parser() -> argparse.ArgumentParser:
     undo.add_argument(
         "--list", action="store_true", help="say what can be taken back, the last import first"
     )
+    export = add(
+        actions,
+        "export",
+        lambda arguments: data_commands.export(_open(arguments), arguments),
+        "Write a layer to a file that other programs open.",
+    )
+    data_commands.add_export_options(export)
+    transfer = add(
+        actions,
+        "transfer",
+        lambda arguments: data_commands.transfer(_open(arguments), arguments),
+        "Bring figures by zone to the zones of another day.",
+    )
+    data_commands.add_transfer_options(transfer)
     pattern = add(
         actions, "pattern", _data_pattern, "Check antenna pattern files and keep them for cells."
     )
@@ -1143,6 +1345,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     broadband.add_argument("--threads", type=_whole(1), metavar="N", help="default: all processors")
     broadband.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+    fibre = commands.add_parser("fibre", help="design fibre routes")
+    fibre_actions = fibre.add_subparsers(required=True, metavar="ACTION")
+    design = add(
+        fibre_actions,
+        "design",
+        _fibre_design,
+        "Connect sites at least cost, or most people for a budget.",
+    )
+    _add_design_options(design)
 
     app = add(commands, "app", _app, "Start the app in the browser.")
     app.add_argument("--port", type=_whole(1, 65535), metavar="N", help="default: 8501")
