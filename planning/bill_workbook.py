@@ -98,10 +98,11 @@ def _put(cell: Any, value: object, form: str | None) -> None:
     if value is None or value is pd.NA or value != value:
         return
     if isinstance(value, str):
-        cell.set_explicit_value(value, "s")
+        cell.value = value
+        cell.data_type = "s"
         cell.quotePrefix = value.startswith(tuple("=+-@\t\r'"))
     elif isinstance(value, bool):
-        cell.set_explicit_value("yes" if value else "no", "s")
+        cell.value = "yes" if value else "no"
     else:
         cell.value = value
     if form is not None:

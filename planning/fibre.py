@@ -50,6 +50,9 @@ EXISTING_ITEMS = frozenset(
 #: How far from a route an exchange may stand to count as connected with it. [m]
 EXCHANGE_M = route_graph.NODE_M
 
+#: How far from a route a site counts as on it. [m]
+_ON_M = 1e-3
+
 #: How many times a design is made anew because cables have too few free cores.
 _ROUNDS = 4
 
@@ -250,6 +253,8 @@ class Task:
         What a reader should know.
     problems
         Doubts about the lines.
+    own_sites
+        Whether the sites were given rather than taken from the study area.
     """
 
     graph: RouteGraph
@@ -261,6 +266,22 @@ class Task:
     costs: dict[str, UnitCost]
     notes: tuple[Message, ...] = ()
     problems: tuple[Problem, ...] = ()
+    own_sites: bool = False
+
+    def live_root(self) -> int:
+        """Return the node of the live network.
+
+        Raises
+        ------
+        InputError
+            If there is none, which a budget needs.
+        """
+        if self.root is None:
+            raise InputError(
+                "A budget needs a live network to start from: import fibre_nodes with at least "
+                "one existing olt that a route leads to"
+            )
+        return self.root
 
 
 def graph_of(
@@ -346,6 +367,7 @@ def prepare(
     InputError
         If there is no site or no route, or no site can be reached.
     """
+    own_sites = sites is not None
     if sites is None:
         sites = sites_of(
             workspace,
@@ -382,6 +404,7 @@ def prepare(
         costs,
         (*notes, *made.notes),
         tuple(problems),
+        own_sites,
     )
 
 
@@ -471,7 +494,8 @@ class _Links:
                 self.xy[:, 0], self.xy[:, 1], tolerance_m=reach_m, among=among
             )
             near = np.flatnonzero(edge >= 0)
-            found.append((near, edge[near], along[near], offset[near]))
+            far = np.where(offset > _ON_M, offset, 0.0)
+            found.append((near, edge[near], along[near], far[near]))
         point, edge, along, offset = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return point, edge, along, offset
 
@@ -653,6 +677,7 @@ def design(
     request: DesignRequest,
     *,
     sites: gpd.GeoDataFrame | None = None,
+    task: Task | None = None,
     on_progress: Progress = _silent,
 ) -> RouteDesign:
     """Design the routes that connect sites with the live network, or with each other.
@@ -667,6 +692,8 @@ def design(
         Sites, budget and rules.
     sites
         Sites with columns site_id, name, weight in place of the request's.
+    task
+        From `prepare`, where several designs share it; then `sites` do not count.
     on_progress
         Called with the share done; may raise `CancelledError`.
 
@@ -681,26 +708,25 @@ def design(
         If there is no site or no route, no site can be reached, or a budget is given
         and there is no live network to start from.
     """
-    task = prepare(
-        workspace, request, sites=sites, on_progress=lambda share: on_progress(0.3 * share)
-    )
+    if task is None:
+        task = prepare(
+            workspace, request, sites=sites, on_progress=lambda share: on_progress(0.3 * share)
+        )
     solved = _solved(task, request, lambda share: on_progress(0.3 + 0.6 * share))
     summary, result = _result(task, request, solved)
     summary["area"] = workspace.area.name
     summary["illustrative"] = workspace.area.illustrative
-    summary["provenance"] = _provenance(workspace, request, task, own=sites is not None)
+    summary["provenance"] = _provenance(workspace, request, task)
     on_progress(1.0)
     return replace(result, summary=summary)
 
 
-def _provenance(
-    workspace: Workspace, request: DesignRequest, task: Task, *, own: bool
-) -> dict[str, Any]:
+def _provenance(workspace: Workspace, request: DesignRequest, task: Task) -> dict[str, Any]:
     """Return what a design was made of, so that it can be made again."""
-    asked = asdict(request) | ({"sites": "own"} if own else {})
+    asked = asdict(request) | ({"sites": "own"} if task.own_sites else {})
     names = ["zones", "roads", "fibre_segments", "fibre_nodes", "railways", "clutter"]
-    names += [] if own or request.sites == "unserved" else [request.sites]
-    names += ["offices"] if request.sites == "communes" else []
+    names += [] if task.own_sites or request.sites == "unserved" else [request.sites]
+    names += ["offices"] if request.sites == "communes" and not task.own_sites else []
     used = [name for name in dict.fromkeys(names) if workspace.has(name)]
     inputs = {
         name: {
@@ -733,13 +759,14 @@ def curve(
     budgets: Sequence[float],
     *,
     sites: gpd.GeoDataFrame | None = None,
+    task: Task | None = None,
     on_progress: Progress = _silent,
 ) -> pd.DataFrame:
     """Return what each of several budgets brings.
 
     Parameters
     ----------
-    workspace, request, sites, on_progress
+    workspace, request, sites, task, on_progress
         See `design`; the request's own budget does not count.
     budgets
         In the currency of the unit costs.
@@ -749,10 +776,11 @@ def curve(
     DataFrame
         Columns budget, cost, value, bound, gap, sites.
     """
-    task = prepare(
-        workspace, request, sites=sites, on_progress=lambda share: on_progress(0.3 * share)
-    )
-    root, prizes = _root(task), _prizes(task)
+    if task is None:
+        task = prepare(
+            workspace, request, sites=sites, on_progress=lambda share: on_progress(0.3 * share)
+        )
+    root, prizes = task.live_root(), _prizes(task)
 
     def solve(edges: Edges, time_limit_s: float) -> list[BudgetTree]:
         return cost_benefit_curve(
@@ -787,15 +815,6 @@ def curve(
 
 def _gap_below(value: float, bound: float) -> float:
     return (bound - value) / bound if bound > 0.0 else 0.0
-
-
-def _root(task: Task) -> int:
-    if task.root is None:
-        raise InputError(
-            "A budget needs a live network to start from: import fibre_nodes with at least one "
-            "existing olt that a route leads to"
-        )
-    return task.root
 
 
 def _prizes(task: Task) -> dict[int, float]:
@@ -884,7 +903,7 @@ def _all_sites(task: Task, request: DesignRequest, on_progress: Progress) -> _So
 def _for_budget(
     task: Task, request: DesignRequest, budget: float, on_progress: Progress
 ) -> _Solved:
-    root, prizes = _root(task), _prizes(task)
+    root, prizes = task.live_root(), _prizes(task)
 
     def solve(edges: Edges, time_limit_s: float) -> BudgetTree:
         return budget_tree(
@@ -936,7 +955,9 @@ _ROUTE_COLUMNS = (
 def _routes(task: Task, request: DesignRequest, solved: _Solved) -> gpd.GeoDataFrame:
     edges = solved.edges
     through = _sites_through(task, edges, solved.chosen)
-    chosen = solved.chosen[edges.kind[solved.chosen] != "exchange"]
+    # A site on a route has a link without length, which is nothing to build.
+    links = np.isin(edges.kind[solved.chosen].astype(str), ("exchange", "link"))
+    chosen = solved.chosen[~links | (edges.length_m[solved.chosen] > 0.0)]
     sites = np.array([through[edge] for edge in chosen.tolist()], dtype=np.int64)
     cores = sites * int(request.cores_per_site)
     columns = {
