@@ -247,6 +247,7 @@ def _damaged(name: str) -> InputError:
 def _measure(archive: Archive, path: Path) -> _Measured:
     """Copy the parts of a workbook that hold cells, and look at all of them on the way."""
     measured = _Measured(path)
+    filled = 0
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as copy:
         for name in archive.members:
             suffix = PurePosixPath(name).suffix.lower()
@@ -254,7 +255,7 @@ def _measure(archive: Archive, path: Path) -> _Measured:
                 continue
             if name.startswith(("xl/media/", "xl/drawings/", "Pictures/", "xl/printerSettings/")):
                 continue
-            look: Callable[[Iterator[bytes]], Iterator[bytes]] | None = None
+            look: _XlsxExtent | _XlsbExtent | _OdsExtent | None = None
             if name == "content.xml":
                 look = _OdsExtent(archive.name)
             elif suffix == ".bin" and name.startswith("xl/worksheets/"):
@@ -267,6 +268,9 @@ def _measure(archive: Archive, path: Path) -> _Measured:
                     blocks = _well_formed(blocks, archive.name)
                 for block in blocks if look is None else look(blocks):
                     part.write(block)
+            filled += look.cells if look is not None else 0
+            if filled > 2 * MAX_CELLS:
+                raise _too_far(archive.name)
     measured.parts = _parts(archive)
     return measured
 
@@ -308,6 +312,7 @@ class _XlsxExtent:
         self._errors = errors
         self._rows = 0
         self._letters: set[bytes] = set()
+        self.cells = 0
 
     def __call__(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         rest = b""
@@ -321,7 +326,7 @@ class _XlsxExtent:
             cut = max(text.rfind(b"<row"), text.rfind(b":row"))
             cut = cut if cut > 0 else text.rfind(b"<")
             if len(text) > 20 * _BLOCK:
-                cut = len(text)
+                raise _damaged(self._name)  # no sheet has so much between two cells
             self._look(text[: max(cut, 0)])
             rest = text[max(cut, 0) :]
             yield block
@@ -334,6 +339,7 @@ class _XlsxExtent:
             rows, letters = self._extent(_EMPTY_ROW.sub(b"", _EMPTY_CELL.sub(b"", text)))
         self._rows = max(self._rows, rows)
         self._letters |= letters
+        self.cells = self._rows * self._width(self._letters)
         if rows > MAX_ROWS:
             raise InputError("{file} has more than {limit} rows", file=self._name, limit=MAX_ROWS)
         if self._far(self._rows, self._letters) or _ODD_PLACE.search(text):
@@ -349,8 +355,12 @@ class _XlsxExtent:
         return rows, {letters for letters, _ in places}
 
     @staticmethod
-    def _far(rows: int, letters: set[bytes]) -> bool:
-        width = max((_column(text) + 1 for text in letters if text), default=0)
+    def _width(letters: set[bytes]) -> int:
+        return max((_column(text) + 1 for text in letters if text), default=0)
+
+    @classmethod
+    def _far(cls, rows: int, letters: set[bytes]) -> bool:
+        width = cls._width(letters)
         return rows > MAX_ROWS or rows * width > MAX_CELLS or width > 20_000
 
 
@@ -359,6 +369,7 @@ class _XlsbExtent:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self.cells = 0
 
     def __call__(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         content = b"".join(blocks)
@@ -387,7 +398,8 @@ class _XlsbExtent:
             position += size
         if rows > MAX_ROWS and width:
             raise InputError("{file} has more than {limit} rows", file=self._name, limit=MAX_ROWS)
-        if rows * width > MAX_CELLS:
+        self.cells = rows * width
+        if self.cells > MAX_CELLS:
             raise _too_far(self._name)
         for start in range(0, end, _BLOCK):
             yield content[start : start + _BLOCK]
@@ -398,6 +410,7 @@ class _OdsExtent:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self.cells = 0
 
     def __call__(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         content = b"".join(blocks)
@@ -410,6 +423,7 @@ class _OdsExtent:
                 raise _too_far(self._name)
             repeat = int(found[1]) if found is not None else 1
             if kind == b"table":
+                self.cells += (rows + row_repeat) * width
                 rows = width = waiting = column = filled = 0
                 row_repeat = 1
             elif kind == b"table-row":
@@ -422,6 +436,7 @@ class _OdsExtent:
                     width = max(width, filled)
             if (rows + waiting + row_repeat) * width > MAX_CELLS and filled:
                 raise _too_far(self._name)
+        self.cells += (rows + row_repeat) * width
         for start in range(0, len(content), _BLOCK):
             yield content[start : start + _BLOCK]
 

@@ -186,6 +186,14 @@ def test_a_value_far_away_is_refused_before_it_fills_the_memory(cell: str, said:
     assert time.perf_counter() - start < 5
 
 
+def test_many_sheets_together_are_too_large_as_well() -> None:
+    made = book(HEADER, *ROWS)
+    for number in range(40):
+        made.create_sheet(f"S{number}")["AB30000"] = 1
+    with pytest.raises(InputError, match="so far right or down"):
+        read_table(saved(made), "masts")
+
+
 @pytest.mark.parametrize(
     "place", [b'r="&#65;9999999"', b"r='A9999999'", b'x=">" r="A9999999"', b'r = "ZZZZZZ2"']
 )
