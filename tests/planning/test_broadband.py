@@ -22,7 +22,16 @@ from data.errors import CancelledError, InputError
 from data.grid import Raster
 from data.store import Workspace
 from planning import __main__ as command_line
-from planning import access_reach, broadband, cost, homes, light_paths, optical, route_graph
+from planning import (
+    access_network,
+    access_reach,
+    broadband,
+    cost,
+    homes,
+    light_paths,
+    optical,
+    route_graph,
+)
 from planning.broadband import SERVED, BroadbandRequest
 from tests.areas import small_area, write_area
 from tests.data import samples
@@ -425,7 +434,7 @@ def test_a_drop_crosses_the_road_to_a_cable_beside_it(tmp_path: Path) -> None:
 def test_ducts_away_from_roads_are_routes_too() -> None:
     road = samples.roads().geometry.iloc[0]
     away = shapely.LineString([road.interpolate(3_000.0), (X + 3_000, Y + 3_500)])
-    graph = broadband.drop_routes(
+    graph = access_network.drop_routes(
         samples.roads(), whole_cable().set_geometry([away], crs=CRS)
     ).graph
     assert (graph.layer == "fibre_segments").any()
