@@ -28,6 +28,7 @@ from shapely.geometry.base import BaseGeometry
 from data import clutter_classes as cover
 from data import rasters, schema
 from data.area import Provenance, StudyAreaInfo
+from data.demo.dedicated_network import make_dedicated_network
 from data.demo.network import make_cells, make_masts
 from data.errors import InputError
 from data.grid import Grid, Raster
@@ -55,6 +56,14 @@ _MOST_MASTS = 5_000
 
 #: Pixels of the frame on which generated masts are placed.
 _PLACING_PX = 4_000_000
+
+#: How a generated dedicated data network is made.
+NETWORK_METHOD = (
+    "Invented in place of the real network until that is imported: a data centre and agencies in "
+    "the densest zone, a site for every seat of a zone, at its office where one is known; who is "
+    "connected, when, by whom and with which contract is drawn. Which districts have rooms for "
+    "conferences is an assumption. The providers A and B stand for no real company"
+)
 
 #: Layers whose features beyond the frame of terrain are left out.
 _CUT_TO_FRAME = ("roads", "railways", "speed_tests", "neighbours")
@@ -102,6 +111,8 @@ class Options:
         Whether masts and cells are generated where no source gives any.
     n_masts
         How many; None for about one for `PEOPLE_PER_MAST` people.
+    generate_network
+        Whether a dedicated data network is generated where no source gives one.
     sea_terrain
         Whether ground without a height within the terrain's frame is sea, at 0 m.
     clutter_notes
@@ -115,6 +126,7 @@ class Options:
     population_total: float | None = None
     generate_masts: bool = True
     n_masts: int | None = None
+    generate_network: bool = False
     sea_terrain: bool = False
     clutter_notes: tuple[str, ...] = ()
     on_progress: Progress = lambda _share: None
@@ -154,6 +166,7 @@ def assemble(reading: Reading, area: StudyAreaInfo, options: Options) -> Content
     work.other_layers()
     options.on_progress(0.85)
     work.masts()
+    work.network()
     options.on_progress(1.0)
     return Contents(area, work.layers, work.rasters, work.provenance, work.facts)
 
@@ -367,6 +380,35 @@ class _Work:
             "and cells until these are imported; the owners A, B and C stand for no real company",
             illustrative=True,
         )
+
+    def network(self) -> None:
+        """Generate a dedicated data network where none is given."""
+        if "network_sites" in self.layers or not self.options.generate_network:
+            return
+        # A stream of its own, so that masts stay as they are.
+        rng = np.random.default_rng(np.random.SeedSequence(self.options.seed).spawn(3)[2])
+        made = make_dedicated_network(
+            self.layers["zones"],
+            rng,
+            offices=self.layers.get("offices"),
+            fibre_segments=self.layers.get("fibre_segments"),
+        )
+        self.layers["network_sites"], self.layers["network_links"] = made.sites, made.links
+        generated = Provenance(
+            source="Phủ Sóng generator",
+            licence="Apache-2.0",
+            vintage="not observed",
+            method=f"Generated with seed {self.options.seed}. {NETWORK_METHOD}",
+            illustrative=True,
+        )
+        self.provenance["network_sites"] = self.provenance["network_links"] = generated
+        if "offices" in self.layers:
+            seats = self.provenance["offices"]
+            self.provenance["network_sites"] = replace(
+                generated,
+                source=f"{generated.source}; positions of seats: {seats.source}",
+                licence=f"{generated.licence} (generated); positions of seats: {seats.licence}",
+            )
 
     def _on_frame(self, name: str, frame: Grid, kind: str, otherwise: float) -> Raster:
         path = self.rasters.get(name)

@@ -19,6 +19,7 @@ import pandas as pd
 from data import demo, quality
 from data.area import Provenance, StudyAreaInfo
 from data.assemble import (
+    NETWORK_METHOD,
     RESOLUTION_M,
     Contents,
     Options,
@@ -44,8 +45,14 @@ Progress = Callable[[float], None]
 #: Which layers of an older workspace of the same area are kept.
 Keep = Literal["masts", "all", "none"]
 
-#: What a user wants to keep when an area is built again: what was imported by hand.
-_HAND_MADE = ("masts", "cells")
+#: What a user wants to keep when an area is built again: what was imported by hand. The
+#: first of each is what the others refer to, so that all of them are kept, or none.
+_HAND_MADE = (
+    ("masts", "cells"),
+    ("network_sites", "network_links"),
+    ("fibre_segments",),
+    ("fibre_nodes",),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,9 +249,10 @@ def build_from(
         the build.
     keep
         Of an older workspace of the same area in the folder: ``"masts"`` keeps
-        masts and cells that were observed rather than generated, if the build has
-        none; ``"all"`` keeps every layer and raster that was not generated and
-        that the build does not make; ``"none"`` keeps nothing.
+        masts, cells, fibre and the dedicated network that were observed rather
+        than generated, if the build has none; ``"all"`` keeps every layer and
+        raster that was not generated and that the build does not make;
+        ``"none"`` keeps nothing.
     on_progress
         Called with the share done, from the caller's thread.
 
@@ -286,6 +294,7 @@ def build_from(
                 population_total=population_total,
                 generate_masts=generate_masts,
                 n_masts=plan.n_masts,
+                generate_network=generate_masts and plan.area.name in AREAS,
                 sea_terrain=sea_terrain,
                 clutter_notes=_clutter_notes(reading),
                 on_progress=lambda share: on_progress(0.6 + 0.25 * share),
@@ -512,6 +521,12 @@ def _write(
                 if isinstance(frame, gpd.GeoDataFrame):
                     frame = frame.to_crs(contents.area.crs)
                 layers[name], provenance[name] = frame, origin
+    for first, *others in _HAND_MADE:
+        # What was generated on other masts or sites has no place beside those kept.
+        for name in others:
+            if first in kept and name not in kept:
+                layers.pop(name, None)
+                provenance.pop(name, None)
     on_progress(0.0)
     workspace = Workspace.replace(
         folder, contents.area, layers, provenance, rasters=images, keep=stay
@@ -561,12 +576,13 @@ def _to_keep(old: Workspace, contents: Contents, keep: Keep) -> list[str]:
         return not origin.source.startswith("Derived by")
 
     names = []
-    # Cells stand on masts: both are kept, or none.
-    if observed("masts") and not made("masts"):
-        names += [name for name in _HAND_MADE if name in origins]
+    for group in _HAND_MADE:
+        if observed(group[0]) and not made(group[0]):
+            names += [name for name in group if name in origins]
     if keep == "all":
+        grouped = {name for group in _HAND_MADE for name in group}
         names += [
-            name for name in origins if name not in _HAND_MADE and observed(name) and not made(name)
+            name for name in origins if name not in grouped and observed(name) and not made(name)
         ]
     return names
 
@@ -681,6 +697,12 @@ def generated_provenance(generated: demo.GeneratedArea) -> dict[str, Provenance]
             "commune in twelve and one hamlet in fourteen are left without, ports by the homes "
             "around, so that about the reported four fifths of the homes are served",
         ),
+        "network_sites": replace(made, method=seed + NETWORK_METHOD),
+        "network_links": replace(
+            made,
+            method=seed + NETWORK_METHOD + ". Routes are shortest ways through the invented fibre "
+            "of the provider",
+        ),
     }
 
 
@@ -708,6 +730,7 @@ def _prepare_hanam(area: Area, request: Request) -> Contents:
             request.seed,
             population_total=request.population_total,
             n_masts=HANAM_MASTS,
+            generate_network=True,
             clutter_notes=_clutter_notes(reading),
             on_progress=lambda share: request.on_progress(0.1 + 0.9 * share),
         ),

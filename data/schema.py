@@ -310,6 +310,13 @@ MAST_CLASSES = ("A1a", "A1b", "A2a", "A2b", "A2c")
 MAST_STATUSES = ("existing", "planned", "removed")
 SEGMENT_TYPES = ("duct", "buried", "aerial")
 FIBRE_NODE_TYPES = ("olt", "cabinet", "splitter", "closure", "manhole", "pole")
+SITE_ROLES = ("hub", "aggregation", "access")
+SITE_STATUSES = ("connected", "planned", "none")
+LINK_MEDIA = ("fibre", "microwave", "copper", "satellite", "mobile")
+LINK_OWNERSHIPS = ("own", "leased")
+
+#: What stands between the parts of a route or another list in one text.
+LIST_SEPARATOR = ";"
 
 #: Layer -> pairs of a part and the whole that it cannot exceed.
 _PARTS = {"fibre_segments": ("cores_used", "cores"), "fibre_nodes": ("ports_used", "ports")}
@@ -600,6 +607,92 @@ FIBRE_NODES = Layer(
     "node_id",
 )
 
+NETWORK_SITES = Layer(
+    "network_sites",
+    "Site of the dedicated data network of government, or one that is to become one",
+    pa.DataFrameSchema(
+        {
+            "site_id": text("Identifier of the site", required=True, unique=True),
+            "name": text("Name", nullable=True),
+            "agency": text("Agency that sits there", nullable=True),
+            "level": choice("Administrative level of the agency", LEVELS, required=True),
+            "zone_code": text("Code of the zone that the agency governs or lies in", nullable=True),
+            "address": text("Address", nullable=True),
+            "role": choice(
+                "Place in the network: data centre, node that gathers others, or end",
+                SITE_ROLES,
+                default="access",
+            ),
+            "status": choice(
+                "Whether it is connected, is to be, or neither", SITE_STATUSES, required=True
+            ),
+            "connected_on": date("Day on which it was connected"),
+            "planned_on": date("Day on which it is or was to be connected"),
+            "valid_from": date("First day on which the site exists"),
+            "valid_to": date("Last day on which the site exists"),
+            "lan": flag("Whether it has a local network", default=False),
+            "video_conference": flag("Whether it is an endpoint of conferences", default=False),
+            "bandwidth_mbps": number(
+                "Bandwidth that it needs", "Mbit/s", above=0, maximum=1e6, nullable=True
+            ),
+            "criticality": number(
+                "How much depends on it: 1 little, 5 most",
+                "",
+                minimum=1,
+                maximum=5,
+                whole=True,
+                default=3.0,
+            ),
+        }
+    ),
+    "Point",
+    "site_id",
+)
+
+NETWORK_LINKS = Layer(
+    "network_links",
+    "Link between two sites of the dedicated data network",
+    pa.DataFrameSchema(
+        {
+            "link_id": text("Identifier of the link", required=True, unique=True),
+            "from_site": text("Site at one end", required=True),
+            "to_site": text("Site at the other end", required=True),
+            "provider": text("Who runs the link", nullable=True),
+            "medium": choice("What carries it", LINK_MEDIA, required=True),
+            "ownership": choice("Own or leased", LINK_OWNERSHIPS, nullable=True),
+            "capacity_mbps": number(
+                "Capacity, each way", "Mbit/s", above=0, maximum=1e7, nullable=True
+            ),
+            "availability_percent": number(
+                "Availability agreed for the link", "%", minimum=0, maximum=100, nullable=True
+            ),
+            "delay_ms": number(
+                "Delay agreed for the link, one way", "ms", minimum=0, maximum=1e5, nullable=True
+            ),
+            "loss_percent": number(
+                "Share of packets lost, as agreed", "%", minimum=0, maximum=100, nullable=True
+            ),
+            "cost_month": number(
+                "Price of a month, in the currency of the unit costs",
+                "",
+                minimum=0,
+                maximum=1e12,
+                nullable=True,
+            ),
+            "status": choice("Stage of its life", MAST_STATUSES, default="existing"),
+            "connected_on": date("Day on which it was or is to be put into service"),
+            "removed_on": date("Day on which it was or is to be taken out of service"),
+            "route": text(
+                "segment_id of the fibre segments that it runs through, with semicolons between "
+                "them",
+                nullable=True,
+            ),
+        }
+    ),
+    None,
+    "link_id",
+)
+
 SPEED_TESTS = Layer(
     "speed_tests",
     "Speed tests of a quarter in a tile, averaged",
@@ -653,6 +746,8 @@ LAYERS: dict[str, Layer] = {
         FORMER_ZONES,
         FIBRE_SEGMENTS,
         FIBRE_NODES,
+        NETWORK_SITES,
+        NETWORK_LINKS,
         RAILWAYS,
         OFFICES,
         NEIGHBOURS,
@@ -867,8 +962,9 @@ def examine(
     row_offset
         Row number of the first row where the index does not tell.
     context
-        Other layers to check against: ``"masts"`` for cells, ``"zones"`` for
-        points. A layer that is not there is not checked against.
+        Other layers to check against: ``"masts"`` for cells, ``"network_sites"`` and
+        ``"fibre_segments"`` for network_links, ``"zones"`` for points. A layer that
+        is not there is not checked against.
     coordinates
         Columns of a plain table that hold the coordinates of its points, where
         they are not lon and lat.
@@ -1144,6 +1240,10 @@ def _check_across(
         _check_zones(columns, shapes, faults)
     if layer == "cells" and context.get("masts") is not None:
         _check_masts_of_cells(columns, faults, context["masts"])
+    if layer == "network_sites":
+        _check_network_sites(columns, shapes, faults, context.get("zones"))
+    if layer == "network_links":
+        _check_network_links(columns, faults, context)
     if layer in _PARTS:
         part, whole = _PARTS[layer]
         above = (columns[part] > columns[whole]).fillna(False).to_numpy(bool)
@@ -1187,6 +1287,152 @@ def _check_masts_of_cells(
         columns["antenna_height_m"],
         message("expected no more than the height of its mast; kept"),
         "warning",
+    )
+
+
+def _check_network_sites(
+    columns: dict[str, pd.Series],
+    shapes: gpd.GeoSeries | None,
+    faults: Faults,
+    zones: pd.DataFrame | None,
+) -> None:
+    """Report days out of order, days that the status denies, and doubtful zones."""
+    status, connected = columns["status"], columns["connected_on"]
+    valid_from, valid_to = columns["valid_from"], columns["valid_to"]
+    _out_of_order(faults, "valid_to", columns, "valid_from")
+    for name in ("connected_on", "planned_on"):
+        _out_of_order(faults, name, columns, "valid_from")
+        # A range that is out of order itself has been reported.
+        backwards = (valid_to < valid_from).fillna(False)
+        after = ((columns[name] > valid_to).fillna(False) & ~backwards).to_numpy(bool)
+        faults.values(
+            name,
+            after,
+            columns[name],
+            message("expected no day after {column}", column="valid_to"),
+        )
+    for name, expected in (
+        ("planned", message("expected no day while the status is planned; planned_on has it")),
+        ("none", message("expected no day while the status is none")),
+    ):
+        denied = (status == name).fillna(False) & connected.notna()
+        faults.values("connected_on", denied.to_numpy(bool), connected, expected)
+    is_connected = (status == "connected").fillna(False)
+    faults.values(
+        "connected_on",
+        (is_connected & connected.isna()).to_numpy(bool) & ~faults.faulty,
+        connected,
+        message("expected the day of the connection; it counts as connected from the start"),
+        "warning",
+    )
+    early = is_connected & (connected < columns["planned_on"]).fillna(False)
+    faults.values(
+        "connected_on",
+        early.to_numpy(bool),
+        connected,
+        message("earlier than planned_on; kept"),
+        "warning",
+    )
+    undated = (status == "planned").fillna(False) & columns["planned_on"].isna()
+    faults.values(
+        "planned_on",
+        undated.to_numpy(bool) & ~faults.faulty,
+        columns["planned_on"],
+        message("expected the day for which it is planned; it counts as not connected on any day"),
+        "warning",
+    )
+    if zones is None or not len(zones):
+        return
+    code = columns["zone_code"]
+    faults.values(
+        "zone_code",
+        (code.notna() & ~code.isin(zones["code"])).to_numpy(bool),
+        code,
+        message("expected the code of a zone; kept"),
+        "warning",
+    )
+    if shapes is not None and shapes.crs == zones.crs:
+        outside = geo.outside(shapes, zones.geometry)
+        faults.values(
+            "geometry",
+            outside,
+            geo.coordinates_text(shapes),
+            message("outside the study area; kept"),
+            "warning",
+        )
+
+
+def _check_network_links(
+    columns: dict[str, pd.Series], faults: Faults, context: Mapping[str, pd.DataFrame]
+) -> None:
+    """Report links without a site at an end, loops, days out of order and unknown routes."""
+    start, end = columns["from_site"], columns["to_site"]
+    sites = context.get("network_sites")
+    if sites is not None:
+        expected = message(
+            "expected a site_id of the layer network_sites, which has {count}", count=len(sites)
+        )
+        for name in ("from_site", "to_site"):
+            column = columns[name]
+            orphan = (column.notna() & ~column.isin(sites["site_id"])).to_numpy(bool)
+            faults.values(name, orphan, column, expected)
+    faults.values(
+        "to_site",
+        (start == end).fillna(False).to_numpy(bool),
+        end,
+        message("expected another site than from_site"),
+    )
+    _out_of_order(faults, "removed_on", columns, "connected_on")
+    segments = context.get("fibre_segments")
+    if segments is None:
+        return
+    known = set(segments["segment_id"])
+    routes = columns["route"]
+    strange: dict[int, str] = {}
+    for position in np.flatnonzero(routes.notna().to_numpy(bool)).tolist():
+        unknown = [name for name in route_segments(routes.iloc[position]) if name not in known]
+        if unknown:
+            strange[position] = ", ".join(unknown)
+    for position, names in strange.items():
+        faults.row(
+            position,
+            "route",
+            shown(names),
+            message("expected segment_id of the layer fibre_segments; kept"),
+            "warning",
+        )
+
+
+def route_segments(route: object) -> list[str]:
+    """Return the fibre segments of a route.
+
+    Parameters
+    ----------
+    route
+        Text of the column `route` of the layer network_links, or a missing value.
+
+    Returns
+    -------
+    list of str
+        Identifiers in their order, each once.
+
+    Examples
+    --------
+    >>> route_segments("F1; F2;;F1"), route_segments(None)
+    (['F1', 'F2'], [])
+    """
+    if not isinstance(route, str):
+        return []
+    names = (name.strip() for name in route.split(LIST_SEPARATOR))
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _out_of_order(faults: Faults, later: str, columns: dict[str, pd.Series], earlier: str) -> None:
+    faults.values(
+        later,
+        (columns[later] < columns[earlier]).fillna(False).to_numpy(bool),
+        columns[later],
+        message("expected a day not before {column}", column=earlier),
     )
 
 

@@ -379,6 +379,8 @@ class Workspace:
             }
             if {"masts", "cells"} & set(step.names):
                 self._check_restored(frames, kept)
+            if {"network_sites", "network_links"} & set(step.names):
+                self._check_restored_links(frames, kept)
             gone = {name for name in step.names if name in index and name not in before}
             self._replace_database(self.area, frames, gone, kept, steps[:-1])
         return step
@@ -403,6 +405,25 @@ class Workspace:
             raise InputError(
                 "Undoing would leave {count} cells without their masts; undo or replace the later "
                 "change of masts or cells first",
+                count=orphans,
+            )
+
+    def _check_restored_links(
+        self, frames: Mapping[str, pd.DataFrame], kept: Mapping[str, Entry]
+    ) -> None:
+        """Refuse to undo what would leave links without their sites."""
+        if "network_links" not in kept:
+            return
+        now = {
+            name: frames[name] if name in frames else self._database.read(name)
+            for name in ("network_links", "network_sites")
+            if name in kept
+        }
+        orphans = int(_without_site(now["network_links"], now.get("network_sites")).sum())
+        if orphans:
+            raise InputError(
+                "Undoing would leave {count} links without their sites; undo or replace the later "
+                "change of sites or links first",
                 count=orphans,
             )
 
@@ -735,6 +756,12 @@ class Workspace:
             schema.layer_named(name)
         if "cells" in frames and "cells" not in layers and ("masts" in layers or "masts" in gone):
             _check_left_cells(frames["cells"], frames.get("masts"))
+        if (
+            "network_links" in frames
+            and "network_links" not in layers
+            and ("network_sites" in layers or "network_sites" in gone)
+        ):
+            _check_left_links(frames["network_links"], frames.get("network_sites"))
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
             raise ValidationError(errors)
@@ -810,3 +837,20 @@ def _check_left_cells(cells: pd.DataFrame, masts: pd.DataFrame | None) -> None:
             count=len(orphans),
             cell=orphans.iloc[0],
         )
+
+
+def _check_left_links(links: pd.DataFrame, sites: pd.DataFrame | None) -> None:
+    """Refuse to take sites away from the links between them."""
+    orphans = links.loc[_without_site(links, sites), "link_id"]
+    if len(orphans):
+        raise InputError(
+            "{count} links of the workspace, such as {link}, end at sites that the new layer "
+            "network_sites does not have; replace or drop the links in the same step",
+            count=len(orphans),
+            link=orphans.iloc[0],
+        )
+
+
+def _without_site(links: pd.DataFrame, sites: pd.DataFrame | None) -> pd.Series:
+    known = set() if sites is None else set(sites["site_id"])
+    return ~(links["from_site"].isin(known) & links["to_site"].isin(known))

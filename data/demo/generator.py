@@ -13,6 +13,7 @@ from shapely.geometry import MultiPolygon, Polygon
 
 from data.demo.areas import AreaSpec, hanam_spec, plain_spec
 from data.demo.boundaries import partition_by_area
+from data.demo.dedicated_network import make_dedicated_network
 from data.demo.fibre import make_fibre
 from data.demo.landscape import make_landscape
 from data.demo.network import make_cells, make_masts
@@ -52,6 +53,8 @@ class GeneratedArea:
         Layer `cells`.
     fibre_segments, fibre_nodes
         Layers of the fibre network.
+    network_sites, network_links
+        Layers of the dedicated data network.
     terrain, clutter, population
         Rasters: heights [m], class codes (0 = no data), people per pixel.
     """
@@ -65,6 +68,8 @@ class GeneratedArea:
     roads: gpd.GeoDataFrame
     fibre_segments: gpd.GeoDataFrame
     fibre_nodes: gpd.GeoDataFrame
+    network_sites: gpd.GeoDataFrame
+    network_links: pd.DataFrame
     terrain: Raster
     clutter: Raster
     population: Raster
@@ -80,6 +85,8 @@ class GeneratedArea:
             "roads": self.roads,
             "fibre_segments": self.fibre_segments,
             "fibre_nodes": self.fibre_nodes,
+            "network_sites": self.network_sites,
+            "network_links": self.network_links,
         }
 
     @property
@@ -151,7 +158,7 @@ def generate(
     (4, 35640)
     """
     # One stream for each part, so that a change in one leaves the others as they are.
-    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(10)]
+    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(11)]
     if spec is None:
         if n_communes is None:
             spec = hanam_spec()
@@ -220,6 +227,7 @@ def generate(
     cells = make_cells(masts, clutter, rng=streams[8])
     communes_drawn = zones[zones["level"] == "commune"].reset_index(drop=True)
     fibre = make_fibre(spec, communes_drawn, roads, villages, population, streams[9])
+    network = make_dedicated_network(zones, streams[10], fibre_segments=fibre.segments)
     on_progress(1.0)
     return GeneratedArea(
         spec,
@@ -231,6 +239,8 @@ def generate(
         roads,
         fibre.segments,
         fibre.nodes,
+        network.sites,
+        network.links,
         terrain,
         clutter,
         population,

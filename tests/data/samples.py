@@ -228,6 +228,55 @@ def fibre_nodes() -> gpd.GeoDataFrame:
     )
 
 
+def network_sites() -> gpd.GeoDataFrame:
+    """Return a data centre, the seat of a commune and one to be connected."""
+    return gpd.GeoDataFrame(
+        {
+            "site_id": ["S1", "S2", "S3"],
+            "name": ["Trung tâm dữ liệu tỉnh", "UBND phường Lê Hồng Phong", "UBND xã Thi Sơn"],
+            "agency": ["Sở Khoa học và Công nghệ", "UBND phường Lê Hồng Phong", None],
+            "level": ["province", "commune", "commune"],
+            "zone_code": ["35", "101", "102"],
+            "address": [None, "Số 1 đường Lê Lợi", None],
+            "role": ["hub", "access", "access"],
+            "status": ["connected", "connected", "planned"],
+            "connected_on": ["2019-05-01", "2021-03-15", None],
+            "planned_on": [None, "2021-03-01", "2026-06-30"],
+            "valid_from": [None, "2020-01-01", None],
+            "valid_to": None,
+            "lan": [True, True, False],
+            "video_conference": [True, False, False],
+            "bandwidth_mbps": [1000.0, 100.0, np.nan],
+            "criticality": [5.0, 3.0, 2.0],
+        },
+        geometry=[Point(X + 700, Y + 2_000), Point(X + 1_000, Y + 1_500), Point(X + 8e3, Y + 4e3)],
+        crs=CRS,
+    )
+
+
+def network_links() -> pd.DataFrame:
+    """Return the two links of a seat and a planned one."""
+    return pd.DataFrame(
+        {
+            "link_id": ["L1", "L2", "L3"],
+            "from_site": ["S1", "S1", "S1"],
+            "to_site": ["S2", "S2", "S3"],
+            "provider": ["VNPT", "Viettel", None],
+            "medium": ["fibre", "microwave", "fibre"],
+            "ownership": ["leased", "own", None],
+            "capacity_mbps": [200.0, 50.0, np.nan],
+            "availability_percent": [99.9, 99.5, np.nan],
+            "delay_ms": [2.0, 0.5, np.nan],
+            "loss_percent": [0.01, np.nan, np.nan],
+            "cost_month": [3_500_000.0, np.nan, np.nan],
+            "status": ["existing", "existing", "planned"],
+            "connected_on": ["2021-03-15", None, "2026-06-30"],
+            "removed_on": [None, "2027-12-31", None],
+            "route": ["F1;F2", None, "F1"],
+        }
+    )
+
+
 LAYERS = {
     "zones": zones,
     "masts": masts,
@@ -242,6 +291,8 @@ LAYERS = {
     "points_of_interest": points_of_interest,
     "fibre_segments": fibre_segments,
     "fibre_nodes": fibre_nodes,
+    "network_sites": network_sites,
+    "network_links": network_links,
 }
 
 #: Layers of the sample workspace.

@@ -204,6 +204,7 @@ def test_hanam_provenance_is_complete(hanam_workspace: Workspace) -> None:
     assert set(provenance) == {
         "zones", "masts", "cells", "roads", "terrain", "clutter", "population",
         "villages", "railways", "offices", "neighbours", "former_zones", "population_earlier",
+        "network_sites", "network_links",
     }  # fmt: skip
     for name, entry in provenance.items():
         assert entry.source, name
@@ -211,7 +212,8 @@ def test_hanam_provenance_is_complete(hanam_workspace: Workspace) -> None:
         assert entry.vintage, name
         assert entry.method, name
         assert entry.retrieved_at, name
-        assert entry.illustrative == (name in ("masts", "cells")), name
+        generated = ("masts", "cells", "network_sites", "network_links")
+        assert entry.illustrative == (name in generated), name
         if not entry.illustrative:
             assert entry.url_or_file, name
             assert len(entry.sha256) >= 64, name
@@ -275,8 +277,9 @@ def test_hanam_offices_keep_their_licence_to_themselves(hanam_workspace: Workspa
     assert shapely.contains(shapes.to_numpy(), offices.geometry.to_numpy()).all()
     provenance = hanam_workspace.provenance()
     assert "BY-NC" in provenance["offices"].licence
+    # The sites of the generated network stand at the offices, so they say so too.
     for name, entry in provenance.items():
-        assert name == "offices" or "NC" not in entry.licence, name
+        assert ("NC" in entry.licence) == (name in ("offices", "network_sites")), name
     assert not any(column.startswith("population_registered") for column in zones)
 
 
