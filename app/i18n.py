@@ -8,6 +8,7 @@ templates are translated here, with nested messages inside.
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,11 @@ DEFAULT = "vi"
 STATE_KEY = "language"
 
 LOCALE_FOLDER = Path(__file__).parent / "locale"
+
+#: Numbers with parted thousands or decimals; others, such as years, are written alike.
+_NUMBER = re.compile(r"[-+\u2212]?(\d{1,3}(,\d{3})+(\.\d+)?|\d+\.\d+)")
+_SWAPPED = str.maketrans(",.", ".,")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 _outside_sessions: ContextVar[str] = ContextVar("language", default=DEFAULT)
 
@@ -157,13 +163,28 @@ def translate(message: Message | PhuSongError | str) -> str:
     if not isinstance(message, Message):
         return _lookup(message)
     values = {
-        key: translate(value) if isinstance(value, Message) else str(value)
+        key: translate(value) if isinstance(value, Message) else _written(str(value))
         for key, value in message.values.items()
     }
     try:
         return _lookup(message.template).format(**values)
     except (KeyError, IndexError, ValueError):
         return str(message)
+
+
+def _written(value: str) -> str:
+    """Return a value of a message with numbers and dates as the language writes them.
+
+    The packages below write numbers as English does and dates in ISO 8601.
+    """
+    if language() != "vi":
+        return value
+    if _NUMBER.fullmatch(value):
+        return value.translate(_SWAPPED)
+    if _DATE.fullmatch(value):
+        year, month, day = value.split("-")
+        return f"{day}/{month}/{year}"
+    return value
 
 
 def _lookup(text: str) -> str:

@@ -135,3 +135,27 @@ def test_the_catalogue_is_as_the_tool_writes_it(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(i18n, "LOCALE_FOLDER", tmp_path)
     catalogue.update("vi")
     assert (folder / "phusong.po").read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("757,549", "757.549"),
+        ("1,019,377.25", "1.019.377,25"),
+        ("862.38", "862,38"),
+        ("-43.6", "-43,6"),
+        ("2025", "2025"),
+        ("2025-06-30", "30/06/2025"),
+        ("EPSG:32648", "EPSG:32648"),
+        ("1.2.3", "1.2.3"),
+        ("12,5", "12,5"),
+        ("masts.v1.csv", "masts.v1.csv"),
+    ],
+)
+def test_numbers_and_dates_in_messages_are_written_as_the_language_does(value, written) -> None:
+    said = message("{value}", value=value)
+    i18n.use("vi")
+    assert i18n.translate(said) == written
+    i18n.use("en")
+    assert i18n.translate(said) == value
+    i18n.use(i18n.DEFAULT)
