@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
+from babel import Locale
 
 from app import areas, formats, jobs, labels
 from app.components import progress, quality, style
-from app.i18n import _, mark, translate
+from app.i18n import _, language, mark, translate
 from data import build, plan
 from data.build import BuildReport
 from data.errors import InputError
@@ -111,7 +113,7 @@ def _box() -> Place | None:
     north = columns[3].number_input(_("North (°)"), -90.0, 90.0, None, format="%.4f")
     if west is None or south is None or east is None or north is None:
         return None
-    return place_search.place_of_bbox(west, south, east, north)
+    return _with_country(place_search.place_of_bbox(west, south, east, north))
 
 
 def _boundary_file() -> Place | None:
@@ -119,7 +121,24 @@ def _boundary_file() -> Place | None:
     given = st.file_uploader(
         _("GeoPackage, GeoJSON, KML or zipped Shapefile with the outline"), key="new_area.boundary"
     )
-    return None if given is None else place_search.place_of_file(_stored(given))
+    return None if given is None else _with_country(place_search.place_of_file(_stored(given)))
+
+
+def _with_country(place: Place) -> Place:
+    """Ask for the country, by which some sources part their files."""
+    names = Locale.parse(language()).territories
+    codes = {
+        alpha_3: names.get(alpha_2, alpha_3)
+        for alpha_2, alpha_3 in place_search.countries().items()
+    }
+    ordered = sorted(codes, key=lambda code: formats.sort_key(codes[code]))
+    chosen = st.selectbox(
+        _("Country"), ordered, index=None, format_func=codes.get, key="new_area.country"
+    )
+    if chosen is None:
+        st.caption(_("Without the country, WorldPop and geoBoundaries cannot be asked."))
+        return place
+    return replace(place, country=chosen)
 
 
 def _stored(given: st.runtime.uploaded_file_manager.UploadedFile) -> Path:
@@ -198,6 +217,7 @@ def _asked(place: Place) -> tuple[object, ...]:
     return (
         place.name,
         place.bounds,
+        place.country,
         tuple(sorted(sources.items())),
         tuple(sorted((name, str(path)) for name, path in files.items())),
         masts,
@@ -217,7 +237,7 @@ def _key(step: str) -> tuple[str, str]:
 
 
 def _plan_work(place: Place, asked: tuple[object, ...]) -> jobs.Work:
-    _name, _bounds, sources, files, masts, _skip = asked
+    *_where, sources, files, masts, _skip = asked
 
     def work(on_progress: Callable[[float], None]) -> object:
         return plan.make_plan(
@@ -238,8 +258,8 @@ def _build_work(made: BuildPlan, asked: tuple[object, ...]) -> jobs.Work:
         return build.build_from(
             made,
             folder,
-            generate_masts=bool(asked[4]),
-            skip_unavailable=bool(asked[5]),
+            generate_masts=bool(asked[-2]),
+            skip_unavailable=bool(asked[-1]),
             on_progress=on_progress,
         )
 

@@ -319,11 +319,12 @@ def _same(one: Found, other: Found) -> bool:
 
 
 @functools.cache
-def _codes() -> Mapping[str, str]:
+def countries() -> Mapping[str, str]:
+    """Return the countries' codes: ISO 3166-1 alpha-2 -> alpha-3."""
     with _COUNTRIES_FILE.open(encoding="utf-8", newline="") as stream:
         rows: Sequence[Mapping[str, str]] = list(csv.DictReader(stream))
     return {row["alpha_2"]: row["country"] for row in rows if row["alpha_2"]}
 
 
 def _alpha_3(code: str) -> str:
-    return _codes().get(code.upper(), "")
+    return countries().get(code.upper(), "")

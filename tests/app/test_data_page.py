@@ -216,6 +216,10 @@ def test_a_box_and_a_boundary_file_say_where(start, computed) -> None:
     assert len(app.error) == 1
     app.number_input[3].set_value(20.5).run()
     healthy(app)
+    country = app.selectbox(key="new_area.country")
+    assert "Vietnam" in country.options
+    country.set_value("VNM").run()
+    healthy(app)
     assert has_button(app, "Show what has to be downloaded")
     app.button_group(key="new_area.way").set_value("file").run()
     outline = {
