@@ -154,7 +154,7 @@ def main() -> None:
         "--from", dest="folder", type=Path, help="files of the real area to build it from"
     )
     parser.add_argument("--workspace", type=Path, help="one more workspace")
-    parser.add_argument("--time-limit-s", type=float, default=30.0)
+    parser.add_argument("--time-limit-s", type=float, help="default: as the design chooses")
     parser.add_argument("--roads", type=int, nargs="*", default=[0, 1], help="0: small, 1: large")
     parser.add_argument("--no-demo", action="store_true", help="generated roads only")
     arguments = parser.parse_args()

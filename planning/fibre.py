@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -31,7 +31,7 @@ from planning.cost import CostRange, UnitCost
 from planning.fibre_sites import SITE_KINDS as SITE_KINDS
 from planning.fibre_sites import sites_from_file as sites_from_file
 from planning.fibre_sites import sites_of as sites_of
-from planning.prize_collecting import BudgetTree, budget_tree, cost_benefit_curve
+from planning.prize_collecting import cost_benefit_curve
 from planning.route_graph import RouteGraph
 from planning.steiner import SteinerTree as SteinerTree
 from planning.steiner import steiner_tree as steiner_tree
@@ -53,14 +53,22 @@ EXCHANGE_M = route_graph.NODE_M
 #: How far from a route a site counts as on it. [m]
 _ON_M = 1e-3
 
-#: How many times a design is made anew because cables have too few free cores.
-_ROUNDS = 4
+#: How many times in a row new cables are priced where a plan has overloaded old ones.
+_REPLACEMENTS = 5
+
+#: Gap that is not worth a further search for cables that suffice.
+_NEAR = 5e-4
+
+#: Random choices of cables without success after which the search ends.
+_STALE = 30
+
+#: Random choices are the same in every run.
+_SEED = 20171101
 
 #: Doubts about lines that a summary lists.
 _MOST_PROBLEMS = 50
 
 Progress = Callable[[float], None]
-Found = TypeVar("Found")
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -90,7 +98,8 @@ class DesignRequest:
     reach_m
         How far from a route a site may lie. [m]
     time_limit_s
-        For the optimisation. [s]
+        For the optimisation; None to choose by the size of the network, see `time_for`.
+        Small networks take less. [s]
     """
 
     sites: str = "communes"
@@ -100,7 +109,7 @@ class DesignRequest:
     budget: float | None = None
     road_items: tuple[str, ...] = route_graph.ROAD_ITEMS
     reach_m: float = 2_000.0
-    time_limit_s: float = 30.0
+    time_limit_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.sites not in SITE_KINDS:
@@ -111,6 +120,8 @@ class DesignRequest:
             )
         for name in ("cores_per_site", "reach_m", "time_limit_s"):
             value = getattr(self, name)
+            if name == "time_limit_s" and value is None:
+                continue
             if not (np.isfinite(value) and value > 0):
                 raise InputError(
                     "The design's {name} is {value}, but it must be greater than 0",
@@ -153,7 +164,7 @@ class RouteDesign:
         Proven bound: no design that connects these sites costs less; under a budget, no
         choice of sites within it is worth more than this.
     gap
-        Share by which the design may miss the best one.
+        Share by which the design may miss the best one; infinite where nothing is proven.
     value
         Sum of the connected sites' weights, e.g. people.
     notes
@@ -780,37 +791,24 @@ def curve(
         task = prepare(
             workspace, request, sites=sites, on_progress=lambda share: on_progress(0.3 * share)
         )
-    root, prizes = task.live_root(), _prizes(task)
-
-    def solve(edges: Edges, time_limit_s: float) -> list[BudgetTree]:
-        return cost_benefit_curve(
-            edges.tail,
-            edges.head,
-            edges.cost,
-            prizes,
-            [root],
-            list(budgets),
-            time_limit_s=time_limit_s,
-            on_progress=lambda share: on_progress(0.3 + 0.6 * share),
-        )
-
-    _, first, trees = _within_cores(task, request, solve, lambda found: [t.edges for t in found])
+    wanted = sorted({float(budget) for budget in budgets})
+    if not wanted:
+        return pd.DataFrame(columns=list(_CURVE_COLUMNS))
+    plans = _plans(task, request, wanted, lambda share: on_progress(0.3 + 0.7 * share))
+    rows = []
+    for budget in budgets:
+        at = wanted.index(float(budget))
+        # What fits a smaller budget fits this one.
+        plan = min(plans.best[: at + 1], key=lambda plan: plan.rank)
+        bound = max(plans.bounds[at], plan.value)
+        sites = int(np.isin(task.node, plan.nodes).sum())
+        gap = _gap_below(plan.value, bound)
+        rows.append((float(budget), plan.cost, plan.value, bound, gap, sites))
     on_progress(1.0)
-    bounds = [tree.upper_bound for tree in first]
-    return pd.DataFrame(
-        [
-            {
-                "budget": tree.budget,
-                "cost": tree.cost,
-                "value": tree.prize,
-                "bound": bound,
-                "gap": _gap_below(tree.prize, bound),
-                "sites": int(np.isin(task.node, tree.sites).sum()),
-            }
-            for tree, bound in zip(trees, bounds, strict=True)
-        ],
-        columns=["budget", "cost", "value", "bound", "gap", "sites"],
-    )
+    return pd.DataFrame(rows, columns=list(_CURVE_COLUMNS))
+
+
+_CURVE_COLUMNS = ("budget", "cost", "value", "bound", "gap", "sites")
 
 
 def _gap_below(value: float, bound: float) -> float:
@@ -825,41 +823,277 @@ def _prizes(task: Task) -> dict[int, float]:
     return dict(zip(nodes.tolist(), total.tolist(), strict=True))
 
 
-def _within_cores(
-    task: Task,
-    request: DesignRequest,
-    solve: Callable[[Edges, float], Found],
-    trees_of: Callable[[Found], list[Ints]],
-) -> tuple[Edges, Found, Found]:
-    """Solve until no cable carries more than its free cores.
+def time_for(edges: int) -> float:
+    """Return how long a design may be improved where no limit is given.
 
-    Where a cable has too few, a new one is priced in its place. The first solution knows
-    no such limits, so what it proves holds for all.
+    Parameters
+    ----------
+    edges
+        Number of edges of the network.
 
     Returns
     -------
-    edges
-        The stretches as they are priced at last.
-    first, last
-        The first solution and the last one.
+    float
+        8 s for a district, 60 s for a region. [s]
+
+    Examples
+    --------
+    >>> [time_for(edges) for edges in (1_000, 50_000, 1_000_000)]
+    [8.0, 20.0, 60.0]
     """
-    edges = task.edges
-    end_s = time.monotonic() + request.time_limit_s
-    sites = int((task.node >= 0).sum())
-    first = last = solve(edges, request.time_limit_s)
-    for number in range(_ROUNDS + 1):
-        over = np.zeros(len(edges.tail), dtype=bool)
-        for tree in trees_of(last):
-            for edge, count in _sites_through(task, edges, tree).items():
-                over[edge] |= count * request.cores_per_site > edges.free_cores[edge]
-        if not over.any():
-            break
-        if number == _ROUNDS - 1:
-            # Enough: now every cable that might not suffice.
-            over = sites * request.cores_per_site > edges.free_cores
-        edges = edges.with_new_cables(over)
-        last = solve(edges, max(end_s - time.monotonic(), 0.2 * request.time_limit_s))
-    return edges, first, last
+    return float(np.clip(edges / 2_500.0, 8.0, 60.0))
+
+
+@dataclass(frozen=True, eq=False)
+class _Tree:
+    """What a solver found, and what it proves."""
+
+    edges: Ints
+    bound: float
+    gap: float
+    message: Message | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """A tree with what it costs once no cable carries more than its free cores."""
+
+    edges: Edges
+    chosen: Ints
+    nodes: Ints
+    over: NDArray[np.bool_]
+    cost: float
+    value: float
+    message: Message | None
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """The less, the better: more value, then less cost."""
+        return round(-self.value, 6), self.cost
+
+
+@dataclass(frozen=True, eq=False)
+class _Plans:
+    """The best plan and the proven bound for each budget (None: all sites)."""
+
+    best: list[_Plan]
+    bounds: list[float]
+    gaps: list[float]
+    short_of_cores: bool
+
+
+def _plans(
+    task: Task,
+    request: DesignRequest,
+    budgets: Sequence[float | None],
+    on_progress: Progress,
+) -> _Plans:
+    """Find the best plans, so that no cable carries more than its free cores.
+
+    At first the free cores count as endless: what that proves holds for all plans. Where
+    a plan needs more cores than a cable has, a new cable is laid beside it. Then plans
+    are made with prices of new cables on those with few free cores, on those that were
+    too small before, and in part on those that are not used; the best is kept.
+    """
+    plans = _CoreSearch(task, request, budgets, on_progress).run()
+    if plans.short_of_cores and len(budgets) > 1:
+        # What cables are too small differs from budget to budget.
+        limit_s = request.time_limit_s or time_for(len(task.edges.tail))
+        alone = replace(request, time_limit_s=limit_s / len(budgets))
+        each = [_CoreSearch(task, alone, [budget], on_progress).run().best[0] for budget in budgets]
+        best = [
+            min(pair, key=lambda plan: plan.rank) for pair in zip(plans.best, each, strict=True)
+        ]
+        plans = replace(plans, best=best)
+    return plans
+
+
+class _CoreSearch:
+    """The state of a search for plans within the free cores."""
+
+    def __init__(
+        self,
+        task: Task,
+        request: DesignRequest,
+        budgets: Sequence[float | None],
+        on_progress: Progress,
+    ) -> None:
+        self.task = task
+        self.edges = task.edges
+        self.cores = int(request.cores_per_site)
+        self.budgets = list(budgets)
+        self.on_progress = on_progress
+        self.prizes = _prizes(task)
+        self.extra = np.where(
+            np.isfinite(self.edges.free_cores), self.edges.instead_cost - self.edges.cost, 0.0
+        )
+        needed = int((task.node >= 0).sum()) * self.cores
+        #: Cables that may turn out to be too small.
+        self.small = self.edges.free_cores < needed
+        limit_s = request.time_limit_s or time_for(len(self.edges.tail))
+        self.first_s = 0.5 * limit_s if self.small.any() else limit_s
+        self.later_s = 0.1 * limit_s
+        self.end_s = time.monotonic() + limit_s
+        self.best: list[_Plan | None] = [None] * len(self.budgets)
+        self.priced = np.zeros(len(self.edges.tail), dtype=bool)
+        self.bound: float | None = None
+
+    def run(self) -> _Plans:
+        """Search until nothing is overloaded or time is out."""
+        trees = self.solve(self.edges.cost, self.first_s)
+        none = np.zeros(len(self.edges.tail), dtype=bool)
+        over = self.offer(trees, none)
+        short = bool(over.any())
+        if short:
+            # A plan that pays new cables for all doubtful ones is within its budget for sure.
+            self.attempt(self.small)
+            self.bound = trees[-1].bound
+            self.by_size()
+            self.refine_all()
+            self.replace_small(none, over)
+            self.refine_all()
+            self.shake()
+        return _Plans(
+            [plan for plan in self.best if plan is not None],
+            [tree.bound for tree in trees],
+            [tree.gap for tree in trees],
+            short,
+        )
+
+    def goes_on(self) -> bool:
+        """Return whether there is time left, and something to be gained."""
+        best = self.best[-1]
+        if best is not None and self.bound is not None:
+            if self.budgets[-1] is None and best.cost <= self.bound * (1.0 + _NEAR):
+                return False
+            if self.budgets[-1] is not None and best.value >= self.bound * (1.0 - _NEAR):
+                return False
+        return time.monotonic() < self.end_s
+
+    def refine_all(self) -> None:
+        """Try changes as long as they help."""
+        while self.goes_on() and self.refine():
+            pass
+
+    def solve(self, cost: Floats, limit_s: float) -> list[_Tree]:
+        """Return the best tree for each budget by some costs."""
+        edges, task = self.edges, self.task
+        if self.budgets == [None]:
+            terminals = task.node[task.node >= 0]
+            if task.root is not None:
+                terminals = np.r_[terminals, task.root]
+            tree = steiner_tree(
+                edges.tail,
+                edges.head,
+                cost,
+                terminals,
+                time_limit_s=limit_s,
+                on_progress=self.on_progress,
+            )
+            return [_Tree(tree.edges, tree.lower_bound, tree.gap, None)]
+        found = cost_benefit_curve(
+            edges.tail,
+            edges.head,
+            cost,
+            self.prizes,
+            [task.live_root()],
+            [0.0 if budget is None else budget for budget in self.budgets],
+            time_limit_s=limit_s,
+            on_progress=self.on_progress,
+        )
+        return [_Tree(tree.edges, tree.upper_bound, tree.gap, tree.message) for tree in found]
+
+    def offer(self, trees: list[_Tree], priced: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Keep trees that are better than the best ones; return where cables are too small."""
+        overloaded = np.zeros(len(self.edges.tail), dtype=bool)
+        for k, tree in enumerate(trees):
+            plan = self.plan_of(tree.edges, tree.message)
+            overloaded |= plan.over
+            self.keep(k, plan, priced)
+            if plan.over.any() and self.budgets[k] is not None:
+                fewer = _with_fewer_sites(self.task, self.edges, tree.edges, self.cores)
+                self.keep(k, self.plan_of(fewer, None), priced)
+        return overloaded
+
+    def plan_of(self, chosen: Ints, said: Message | None) -> _Plan:
+        """Return a tree with new cables where the old ones do not suffice."""
+        over = np.zeros(len(self.edges.tail), dtype=bool)
+        for edge, count in _sites_through(self.task, self.edges, chosen).items():
+            over[edge] = count * self.cores > self.edges.free_cores[edge]
+        edges = self.edges.with_new_cables(over) if over.any() else self.edges
+        touched = np.unique(np.r_[edges.tail[chosen], edges.head[chosen]]).tolist()
+        nodes = np.array([node for node in touched if node in self.prizes], dtype=np.int64)
+        value = float(sum(self.prizes[node] for node in nodes.tolist()))
+        return _Plan(edges, chosen, nodes, over, float(edges.cost[chosen].sum()), value, said)
+
+    def keep(self, k: int, plan: _Plan, priced: NDArray[np.bool_]) -> None:
+        """Keep a plan if it is within its budget and the best."""
+        budget, known = self.budgets[k], self.best[k]
+        if budget is not None and plan.cost > budget * (1.0 + 1e-9):
+            return
+        if known is None or plan.rank < known.rank:
+            self.best[k] = plan
+            self.priced = priced
+
+    def attempt(self, priced: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Solve with new cables priced in some places."""
+        cost = np.where(priced, self.edges.instead_cost, self.edges.cost)
+        return self.offer(self.solve(cost, self.later_s), priced)
+
+    def by_size(self) -> None:
+        """Try to leave out the cables with few free cores."""
+        free = self.edges.free_cores[self.small] / self.cores
+        most = float(free.max(initial=0.0))
+        sites = 2.0
+        while sites <= most and self.goes_on():
+            self.attempt(self.edges.free_cores < sites * self.cores)
+            sites = np.ceil(sites * 1.3 + 0.5)
+
+    def replace_small(self, priced: NDArray[np.bool_], over: NDArray[np.bool_]) -> None:
+        """Price new cables where the old ones were too small, several times."""
+        for _ in range(_REPLACEMENTS):
+            if not self.goes_on() or not (over & ~priced).any():
+                break
+            priced = priced | over
+            over = self.attempt(priced)
+
+    def refine(self) -> bool:
+        """Try changes to the plan for the largest budget; return whether it became better."""
+        before = self.best[-1]
+        priced = self.priced
+        if before is None:
+            return False
+        self.replace_small(priced, before.over)
+        for share in (0.8, 0.4):
+            plan = self.best[-1]
+            if plan is None or not self.goes_on():
+                break
+            cost = np.where(self.priced, self.edges.cost + share * self.extra, self.edges.cost)
+            cost[plan.chosen] = plan.edges.cost[plan.chosen]
+            self.offer(self.solve(cost, self.later_s), self.priced)
+        after = self.best[-1]
+        return after is not None and after.rank < before.rank
+
+    def shake(self) -> None:
+        """Price new cables on a random choice of those that were too small or are used."""
+        random = np.random.default_rng(_SEED)
+        segment = np.full(len(self.edges.tail), -1, dtype=np.int64)
+        segment[: self.task.graph.n_edges] = self.task.graph.row
+        count = int(segment.max(initial=0)) + 1
+        stale = 0
+        while stale < _STALE and self.goes_on():
+            before = self.best[-1]
+            if before is None:
+                return
+            used = np.zeros(len(segment), dtype=bool)
+            used[before.chosen] = True
+            chance = random.choice([0.1, 0.3, 0.6])
+            # Cables as a whole, of which the graph has many stretches.
+            drawn = (random.random(count) < chance)[segment]
+            other = self.small & drawn & (used | (random.random() < 0.3))
+            self.attempt(np.where(drawn, other, self.priced & self.small))
+            after = self.best[-1]
+            stale = stale + 1 if after is None or after.rank >= before.rank else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -874,64 +1108,32 @@ class _Solved:
 
 
 def _solved(task: Task, request: DesignRequest, on_progress: Progress) -> _Solved:
-    if request.budget is None:
-        return _all_sites(task, request, on_progress)
-    return _for_budget(task, request, request.budget, on_progress)
-
-
-def _all_sites(task: Task, request: DesignRequest, on_progress: Progress) -> _Solved:
-    terminals = task.node[task.node >= 0]
-    if task.root is not None:
-        terminals = np.r_[terminals, task.root]
-
-    def solve(edges: Edges, time_limit_s: float) -> SteinerTree:
-        return steiner_tree(
-            edges.tail,
-            edges.head,
-            edges.cost,
-            terminals,
-            time_limit_s=time_limit_s,
-            on_progress=on_progress,
-        )
-
-    edges, first, tree = _within_cores(task, request, solve, lambda found: [found.edges])
-    bound = first.lower_bound
-    gap = (tree.cost - bound) / bound if bound > 0.0 else (0.0 if tree.cost <= 0.0 else np.inf)
-    return _Solved(edges, tree.edges, bound, tree.gap if first is tree else gap, [])
-
-
-def _for_budget(
-    task: Task, request: DesignRequest, budget: float, on_progress: Progress
-) -> _Solved:
-    root, prizes = task.live_root(), _prizes(task)
-
-    def solve(edges: Edges, time_limit_s: float) -> BudgetTree:
-        return budget_tree(
-            edges.tail,
-            edges.head,
-            edges.cost,
-            prizes,
-            [root],
-            budget,
-            time_limit_s=time_limit_s,
-            on_progress=on_progress,
-        )
-
-    edges, first, tree = _within_cores(task, request, solve, lambda found: [found.edges])
+    plans = _plans(task, request, [request.budget], on_progress)
+    plan, bound, gap = plans.best[0], plans.bounds[0], plans.gaps[0]
     notes = []
-    if tree.message is not None:
-        currency = _currency(task.costs)
+    if plans.short_of_cores:
+        notes.append(
+            message(
+                "Some cables have too few free cores, so new ones are laid beside them; the proof "
+                "supposes that all had enough"
+            )
+        )
+        if request.budget is None:
+            gap = (plan.cost - bound) / bound if bound > 0.0 else float(np.inf)
+        else:
+            bound = max(bound, plan.value)
+            gap = _gap_below(plan.value, bound)
+    if plan.message is not None:
         notes.append(
             message(
                 "The budget of {budget} {currency} is smaller than the cost of the cheapest site, "
                 "{cheapest} {currency}",
-                budget=f"{budget:,.0f}",
-                cheapest=f"{float(str(tree.message.values['cheapest'])):,.0f}",
-                currency=currency,
+                budget=f"{request.budget or 0.0:,.0f}",
+                cheapest=f"{float(str(plan.message.values['cheapest'])):,.0f}",
+                currency=_currency(task.costs),
             )
         )
-    bound = max(first.upper_bound, tree.prize)
-    return _Solved(edges, tree.edges, bound, _gap_below(tree.prize, bound), notes)
+    return _Solved(plan.edges, plan.chosen, bound, gap, notes)
 
 
 def _currency(costs: dict[str, UnitCost]) -> str:
@@ -1031,7 +1233,7 @@ def _result(
         "budget": request.budget,
         "objective": "cost" if request.budget is None else "value",
         "bound": solved.bound,
-        "gap": solved.gap,
+        "gap": solved.gap if np.isfinite(solved.gap) else None,
         "exchange": task.root is not None,
         "unreachable": [
             {"site": str(site), "reason": str(why)}
@@ -1098,11 +1300,32 @@ def _sites_through(task: Task, edges: Edges, chosen: Ints) -> dict[int, int]:
     return through
 
 
-def _counted(
-    beside: dict[int, list[tuple[int, int]]], sites: dict[int, int], start: int
-) -> dict[int, int]:
-    """Return how many sites lie beyond each edge of a tree, seen from its start."""
-    count = {node: sites.get(node, 0) for node in beside}
+def _with_fewer_sites(task: Task, edges: Edges, chosen: Ints, cores: int) -> Ints:
+    """Return what is left of a tree when cables drop the least sites that they cannot carry."""
+    prizes = _prizes(task)
+    nodes, counts = np.unique(task.node[task.node >= 0], return_counts=True)
+    sites = dict(zip(nodes.tolist(), counts.tolist(), strict=True))
+    beside: dict[int, list[tuple[int, int]]] = {}
+    for edge in chosen.tolist():
+        a, b = int(edges.tail[edge]), int(edges.head[edge])
+        beside.setdefault(a, []).append((b, edge))
+        beside.setdefault(b, []).append((a, edge))
+    carried = {node: [node] if node in sites else [] for node in beside}
+    through: dict[int, list[int]] = {}
+    for here, there, edge in reversed(_outwards(beside, task.live_root())):
+        kept, room = [], edges.free_cores[edge] / cores
+        for node in sorted(carried[there], key=lambda n: (-prizes[n] / sites[n], n)):
+            if sites[node] <= room:
+                kept.append(node)
+                room -= sites[node]
+        through[edge] = kept
+        carried[here] = carried[here] + kept
+    last = set(carried.get(task.live_root(), []))
+    return np.array([e for e in chosen.tolist() if last.intersection(through[e])], dtype=np.int64)
+
+
+def _outwards(beside: dict[int, list[tuple[int, int]]], start: int) -> list[tuple[int, int, int]]:
+    """Return a tree's edges with their nearer and farther node, seen from its start."""
     order: list[tuple[int, int, int]] = []
     seen = {start}
     stack = [start]
@@ -1113,8 +1336,16 @@ def _counted(
                 seen.add(there)
                 order.append((here, there, edge))
                 stack.append(there)
+    return order
+
+
+def _counted(
+    beside: dict[int, list[tuple[int, int]]], sites: dict[int, int], start: int
+) -> dict[int, int]:
+    """Return how many sites lie beyond each edge of a tree, seen from its start."""
+    count = {node: sites.get(node, 0) for node in beside}
     through: dict[int, int] = {}
-    for here, there, edge in reversed(order):
+    for here, there, edge in reversed(_outwards(beside, start)):
         through[edge] = count[there]
         count[here] += count[there]
     return through
