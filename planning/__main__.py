@@ -659,7 +659,7 @@ def _print_design(summary: dict[str, Any]) -> None:
         f"km new and {summary['existing_m'] / 1000.0:.1f} km in or on what is there"
     )
     print(f"Cost: {cost['typical']:,.0f} {currency} ({cost['low']:,.0f} to {cost['high']:,.0f})")
-    gap = 100.0 * summary["gap"]
+    gap = float("inf") if summary["gap"] is None else 100.0 * summary["gap"]
     if summary["objective"] == "cost":
         print(
             f"Routes without the addition for large cables: {summary['route_cost']:,.0f} "
@@ -1106,9 +1106,8 @@ def _add_design_options(design: argparse.ArgumentParser) -> None:
     design.add_argument(
         "--time-limit",
         type=_positive,
-        default=30.0,
         metavar="S",
-        help="seconds for the search (30)",
+        help="seconds for the search (8 to 60 by the size of the network)",
     )
     design.add_argument("--out", type=Path, required=True, metavar="DIR")
 
