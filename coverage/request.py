@@ -40,7 +40,8 @@ ON_AIR = ("existing",)
 # A model without variability still needs a margin to count in.
 _LEAST_SIGMA_DB = 0.01
 
-_LAYERS = (
+#: Layers and rasters that figures depend on.
+INPUTS = (
     "zones",
     "masts",
     "cells",
@@ -263,7 +264,7 @@ def make_plan(workspace: Workspace, request: CoverageRequest) -> Plan:
         )
     depends_on = {
         "engine": ENGINE_VERSION,
-        "inputs": workspace.content_hash(*(name for name in _LAYERS if workspace.has(name))),
+        "inputs": workspace.content_hash(*(name for name in INPUTS if workspace.has(name))),
         "technologies": list(request.technologies),
         "operators": list(operators),
         "grid": grid.to_dict(),

@@ -29,6 +29,7 @@ from coverage.loss_cache import LossCache, kept_losses
 from coverage.mast import Losses, MastJob, predict_losses
 from coverage.request import (
     ENGINE_VERSION,
+    INPUTS,
     Plan,
     Surroundings,
     asked_cells,
@@ -48,6 +49,7 @@ from coverage.request import (
 from coverage.request import (
     CoverageRequest as CoverageRequest,
 )
+from data.area import Provenance
 from data.errors import Message, message
 from data.grid import Grid
 from data.store import Workspace
@@ -301,11 +303,15 @@ def _report(on_progress: Callable[[float], None], done: int, count: int, part: f
     on_progress(0.95 * (done + part) / count)
 
 
+def _origins(plan: Plan) -> dict[str, Provenance]:
+    """Return where each layer and raster that the figures depend on came from."""
+    origins = plan.workspace.provenance()
+    return {name: item for name, item in origins.items() if name in INPUTS}
+
+
 def _notes(plan: Plan, left_out: set[str], without_terrain_km2: float) -> list[Message]:
     notes = []
-    generated = sorted(
-        name for name, item in plan.workspace.provenance().items() if item.illustrative
-    )
+    generated = sorted(name for name, item in _origins(plan).items() if item.illustrative)
     if plan.workspace.area.illustrative:
         notes.append(message("Illustrative data: the study area is generated, not measured."))
     elif generated:
@@ -383,14 +389,12 @@ def _summary(
     return {
         "area": plan.workspace.area.name,
         "title": {"vi": plan.workspace.area.title_vi, "en": plan.workspace.area.title_en},
-        "illustrative": any(item.illustrative for item in plan.workspace.provenance().values()),
+        "illustrative": any(item.illustrative for item in _origins(plan).values()),
         "model": plan.request.model,
         "resolution_m": plan.grid.resolution_m,
         "zones": entries,
         "provenance": {
-            "inputs": {
-                name: dataclasses.asdict(item) for name, item in plan.workspace.provenance().items()
-            },
+            "inputs": {name: dataclasses.asdict(item) for name, item in _origins(plan).items()},
             "grid": plan.grid.to_dict(),
             "model_reference": plan.model.reference,
             "calibration": _calibration(plan),
