@@ -63,7 +63,11 @@ def page(browser: Browser) -> Iterator[Page]:
         "response",
         lambda answer: missing.append(answer.url) if answer.status >= 400 else None,
     )
-    opened.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
+    opened.on(
+        "requestfailed",
+        # What a page gives up when it is left is no fault of it.
+        lambda request: faults.append(f"failed: {request.url} ({request.failure})"),
+    )
     opened.on("pageerror", lambda error: faults.append(str(error)))
     opened.on(
         "console",
