@@ -21,6 +21,8 @@ TEXT = pd.StringDtype(na_value=np.nan)
 _EMPTY = {"", "nan", "na", "n/a", "null", "none"}
 _YES = {"yes", "y", "true", "t", "1", "có", "x"}
 _NO = {"no", "n", "false", "f", "0", "không"}
+FLAG_WORDS = frozenset(_YES | _NO)
+"""Words that stand for yes or no, in small letters."""
 # Characters that databases and XML cut or refuse; tab and line breaks are fine.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from data.errors import InputError, PhuSongError, Problem, ValidationError
-from planning import data_commands
+from planning import data_commands, network_commands
 
 if TYPE_CHECKING:
     from coverage.results import CoverageResult
@@ -1354,6 +1354,17 @@ def _parser() -> argparse.ArgumentParser:
         "Connect sites at least cost, or most people for a budget.",
     )
     _add_design_options(design)
+
+    network = commands.add_parser("network", help="the dedicated data network of government")
+    network_actions = network.add_subparsers(required=True, metavar="ACTION")
+    network_commands.add_status_options(
+        add(
+            network_actions,
+            "status",
+            lambda arguments: network_commands.network_status(_open(arguments), arguments),
+            "Count who is connected on a day, what single failures cut off, and check the rules.",
+        )
+    )
 
     app = add(commands, "app", _app, "Start the app in the browser.")
     app.add_argument("--port", type=_whole(1, 65535), metavar="N", help="default: 8501")

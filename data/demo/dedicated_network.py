@@ -137,6 +137,8 @@ class _Work:
         self.rng = rng
         self.zones = zones.reset_index(drop=True)
         self.finest = finest_zones(self.zones).reset_index(drop=True)
+        self.outline = shapely.union_all(self.finest.geometry.to_numpy())
+        shapely.prepare(self.outline)
         self.xy = _seats(self.finest, offices)
         area_km2 = self.finest.geometry.area.to_numpy() / 1e6
         people = self.finest["population"].astype(float).fillna(0.0).to_numpy()
@@ -181,9 +183,13 @@ class _Work:
         )
 
     def near(self, centre: FloatArray, reach_m: float) -> FloatArray:
-        """Return a place near another one."""
+        """Return a place near another one, and in the area if that is."""
         angle, far = 2.0 * math.pi * self.rng.random(), reach_m * math.sqrt(self.rng.random())
-        return centre + far * np.array([math.cos(angle), math.sin(angle)])
+        way = far * np.array([math.cos(angle), math.sin(angle)])
+        for part in (1.0, 0.5, 0.25, 0.125):
+            if shapely.intersects_xy(self.outline, *(centre + part * way)):
+                return np.asarray(centre + part * way)
+        return centre
 
     def centre(self) -> str:
         """Add the data centre, in the densest zone."""

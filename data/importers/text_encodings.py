@@ -14,6 +14,7 @@ from data.errors import InputError, Problem, message
 from data.importers import legacy_vietnamese as legacy
 from data.importers import table as tables
 from data.importers.text_forms import bare
+from data.values import FLAG_WORDS
 
 #: Names of encodings that a user may state, besides those that Python knows.
 NAMES = {
@@ -120,8 +121,13 @@ def _converted(
     for column in frame.columns[~frame.columns.duplicated(keep=False)]:
         if column == active or not _may_hold_text(frame[column]):
             continue
+        # "có" and "không" would be words in old fonts, too, which nobody means.
         marked = {
-            value for value in frame[column] if isinstance(value, str) and not value.isascii()
+            value
+            for value in frame[column]
+            if isinstance(value, str)
+            and not value.isascii()
+            and value.strip().lower() not in FLAG_WORDS
         }
         if marked:
             texts[column] = marked
