@@ -45,9 +45,13 @@ def language() -> str:
     str
         "vi" or "en".
     """
-    if get_script_run_ctx(suppress_warning=True) is not None:
-        return str(st.session_state.get(STATE_KEY, DEFAULT))
-    return _outside_sessions.get()
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return _outside_sessions.get()
+    # A run that is cut short may leave the switch without a value; the address has it, too.
+    for code in (st.session_state.get(STATE_KEY), st.query_params.get("lang")):
+        if code in LANGUAGES:
+            return str(code)
+    return DEFAULT
 
 
 def use(code: str) -> None:

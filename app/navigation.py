@@ -51,7 +51,7 @@ def run() -> None:
 
 def _choose_language() -> None:
     """Take the language from the session, else from the address (``?lang=en``)."""
-    if i18n.STATE_KEY not in st.session_state:
+    if st.session_state.get(i18n.STATE_KEY) not in i18n.LANGUAGES:
         i18n.use(str(st.query_params.get("lang", i18n.DEFAULT)))
         return
     # A copy in the address lets the page be shared in the language in which it is read.

@@ -65,6 +65,15 @@ def test_the_language_switch_changes_the_page_and_the_address(start, computed, s
     assert app.title[0].value.startswith("Tổng quan")
 
 
+def test_a_switch_without_a_value_keeps_the_language_of_the_address(start, computed) -> None:
+    app = start(computed, language="en")
+    app.session_state["language"] = None
+    app.run()
+    healthy(app)
+    assert app.title[0].value.startswith("Overview")
+    assert app.query_params["lang"] == "en"
+
+
 def test_the_overview_has_the_computed_figures(start, computed) -> None:
     result = run.lookup(computed, DEFAULT)
     table = result.figures
