@@ -895,12 +895,22 @@ def _plans(
     are made with prices of new cables on those with few free cores, on those that were
     too small before, and in part on those that are not used; the best is kept.
     """
-    plans = _CoreSearch(task, request, budgets, on_progress).run()
+    several = len(budgets) > 1 and bool(np.isfinite(task.edges.free_cores).any())
+    part = 0.5 if several else 1.0
+    search = _CoreSearch(task, request, budgets, lambda share: on_progress(part * share))
+    plans = search.run()
     if plans.short_of_cores and len(budgets) > 1:
         # What cables are too small differs from budget to budget.
         limit_s = request.time_limit_s or time_for(len(task.edges.tail))
         alone = replace(request, time_limit_s=limit_s / len(budgets))
-        each = [_CoreSearch(task, alone, [budget], on_progress).run().best[0] for budget in budgets]
+        each = []
+        for number, budget in enumerate(budgets):
+            begin, width = part + (1.0 - part) * number / len(budgets), (1.0 - part) / len(budgets)
+
+            def tell(share: float, begin: float = begin, width: float = width) -> None:
+                on_progress(begin + width * share)
+
+            each.append(_CoreSearch(task, alone, [budget], tell).run().best[0])
         best = [
             min(pair, key=lambda plan: plan.rank) for pair in zip(plans.best, each, strict=True)
         ]
@@ -922,7 +932,8 @@ class _CoreSearch:
         self.edges = task.edges
         self.cores = int(request.cores_per_site)
         self.budgets = list(budgets)
-        self.on_progress = on_progress
+        self.report = on_progress
+        self.done = 0.0
         self.prizes = _prizes(task)
         self.extra = np.where(
             np.isfinite(self.edges.free_cores), self.edges.instead_cost - self.edges.cost, 0.0
@@ -933,7 +944,8 @@ class _CoreSearch:
         limit_s = request.time_limit_s or time_for(len(self.edges.tail))
         self.first_s = 0.5 * limit_s if self.small.any() else limit_s
         self.later_s = 0.1 * limit_s
-        self.end_s = time.monotonic() + limit_s
+        self.start_s = time.monotonic()
+        self.end_s = self.start_s + limit_s
         self.best: list[_Plan | None] = [None] * len(self.budgets)
         self.priced = np.zeros(len(self.edges.tail), dtype=bool)
         self.bound: float | None = None
@@ -946,8 +958,8 @@ class _CoreSearch:
         short = bool(over.any())
         if short:
             # A plan that pays new cables for all doubtful ones is within its budget for sure.
-            self.attempt(self.small)
             self.bound = trees[-1].bound
+            self.attempt(self.small)
             self.by_size()
             self.refine_all()
             self.replace_small(none, over)
@@ -970,6 +982,17 @@ class _CoreSearch:
                 return False
         return time.monotonic() < self.end_s
 
+    def tell(self, share: float) -> None:
+        """Report progress: that of the first solution, then that of the time."""
+        if not self.small.any():
+            self.done = max(self.done, share)
+        elif self.bound is None:
+            self.done = max(self.done, 0.5 * share)
+        else:
+            spent = (time.monotonic() - self.start_s) / (self.end_s - self.start_s)
+            self.done = max(self.done, 0.5 + 0.5 * min(spent, 1.0))
+        self.report(self.done)
+
     def refine_all(self) -> None:
         """Try changes as long as they help."""
         while self.goes_on() and self.refine():
@@ -988,7 +1011,7 @@ class _CoreSearch:
                 cost,
                 terminals,
                 time_limit_s=limit_s,
-                on_progress=self.on_progress,
+                on_progress=self.tell,
             )
             return [_Tree(tree.edges, tree.lower_bound, tree.gap, None)]
         found = cost_benefit_curve(
@@ -999,7 +1022,7 @@ class _CoreSearch:
             [task.live_root()],
             [0.0 if budget is None else budget for budget in self.budgets],
             time_limit_s=limit_s,
-            on_progress=self.on_progress,
+            on_progress=self.tell,
         )
         return [_Tree(tree.edges, tree.upper_bound, tree.gap, tree.message) for tree in found]
 
@@ -1114,8 +1137,8 @@ def _solved(task: Task, request: DesignRequest, on_progress: Progress) -> _Solve
     if plans.short_of_cores:
         notes.append(
             message(
-                "Some cables have too few free cores, so new ones are laid beside them; the proof "
-                "supposes that all had enough"
+                "Some cables have too few free cores for the cheapest routes, so other routes are "
+                "taken or new cables laid beside them; the proof supposes that all had enough"
             )
         )
         if request.budget is None:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import nbclient
 import nbformat
@@ -12,6 +13,7 @@ import pytest
 
 from coverage import run
 from data.store import Workspace
+from planning import fibre
 from tests.vectors import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -41,20 +43,34 @@ def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
     assert counts == {None}
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_shows_the_figures_of_the_function(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def executed(
+    name: str, tell: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[nbformat.NotebookNode, dict[str, Any]]:
+    """Run a notebook on a new workspace; return it and what the last cell tells."""
     # There is no workspace yet, so it builds the embedded area, as for a new reader.
-    monkeypatch.setenv("PHUSONG_WORKSPACE", str(tmp_path / "w"))
+    monkeypatch.setenv("PHUSONG_WORKSPACE", str(folder))
     # Streamlit, where another test has imported it, turns pictures off for child processes.
     monkeypatch.delenv("MPLBACKEND", raising=False)
+    path = ROOT / "notebooks" / f"{name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell(TELL))
+    notebook.cells.append(nbformat.v4.new_code_cell(tell))
     where = {"metadata": {"path": str(path.parent)}}
     nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
+    return notebook, json.loads(notebook.cells[-1].outputs[0].text)
 
-    told = json.loads(notebook.cells[-1].outputs[0].text)
+
+def pictures(notebook: nbformat.NotebookNode) -> int:
+    return sum("image/png" in output.get("data", {}) for output in outputs(notebook))
+
+
+def test_each_notebook_has_its_test() -> None:
+    assert {path.stem for path in NOTEBOOKS} == {"coverage_from_scratch", "fibre_design"}
+
+
+def test_the_coverage_notebook_shows_the_figures_of_the_function(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook, told = executed("coverage_from_scratch", TELL, tmp_path / "w", monkeypatch)
     assert Path(told["folder"]) == tmp_path / "w"
     shown = pd.read_csv(tmp_path / "w" / "told.csv", dtype={"code": str})
     for name in ("results", "cache"):
@@ -79,5 +95,31 @@ def test_a_notebook_shows_the_figures_of_the_function(
         low, high = 100 * row.interval_low, 100 * row.interval_high
         seen = f"{100 * row.share:.1f} % ({low:.1f} to {high:.1f})"
         assert any(seen in text for text in texts), seen
-    pictures = [output for output in outputs(notebook) if "image/png" in output.get("data", {})]
-    assert len(pictures) >= 3
+    assert pictures(notebook) >= 3
+
+
+TELL_DESIGN = """
+print(json.dumps({"summary": summary, "curve": curve.to_dict("list"), "few": few.zones}))
+"""
+
+
+def test_the_fibre_notebook_shows_the_figures_of_the_function(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook, told = executed("fibre_design", TELL_DESIGN, tmp_path / "w", monkeypatch)
+    asked = told["summary"]["provenance"]["request"]
+    request = fibre.DesignRequest(**asked | {"road_items": tuple(asked["road_items"])})
+    again = fibre.design(Workspace.open(tmp_path / "w"), request)
+    assert json.loads(json.dumps(again.summary)) == told["summary"]
+    assert again.summary["connected"] >= 30
+    assert len(told["few"]) == 4
+    assert told["curve"]["value"][0] < told["curve"]["value"][-1]
+
+    # And it is those figures that the reader sees.
+    texts = "".join(
+        str(output.get("data", {}).get("text/html", "")) for output in outputs(notebook)
+    )
+    for figure in (again.cost.typical, again.cost.low, again.bound):
+        assert f"{figure:,.0f}" in texts
+    assert f"{100 * again.gap:.2f} %" in texts
+    assert pictures(notebook) == 2

@@ -690,6 +690,24 @@ def test_it_stops_when_asked_to(tmp_path) -> None:
         )
 
 
+def test_progress_goes_one_way_also_where_cables_are_too_small(tmp_path) -> None:
+    cable = segments([(0, 0), (1000, 0)], kind="aerial", cores=24, used=20)
+    branches = roads(*[[(1000, 0), (1000, 100 * (k + 1))] for k in range(3)])
+    there = area(tmp_path, roads=branches, fibre_segments=cable, fibre_nodes=exchanges((0, 0)))
+    places = sites(*[(1000, 100.0 * (k + 1)) for k in range(3)])
+    for work in (
+        lambda told: fibre.design(there, DesignRequest(), sites=places, on_progress=told),
+        lambda told: fibre.curve(
+            there, DesignRequest(), [3e7, 5e7, 9e7], sites=places, on_progress=told
+        ),
+    ):
+        shares: list[float] = []
+        work(shares.append)
+        assert shares == sorted(shares)
+        assert shares[-1] == 1.0
+        assert max(shares) <= 1.0
+
+
 # A study area with files
 
 
