@@ -663,8 +663,8 @@ def _zones_with_rooms(
 def _named(figures: pd.DataFrame, zones: gpd.GeoDataFrame | None) -> pd.DataFrame:
     """Add names of zones and shares, and bring the rows into an order that is always the same."""
     for name in ("group", "unit"):
-        column = figures[name].astype(object) if name in figures else pd.Series(dtype=object)
-        figures[name] = column.reindex(figures.index).fillna("")
+        given = figures[name].astype(object) if name in figures else pd.Series(dtype=object)
+        figures[name] = given.reindex(figures.index).fillna("")
     if "value" not in figures:
         figures["value"] = np.nan
     some = figures["of"] > 0
@@ -672,12 +672,12 @@ def _named(figures: pd.DataFrame, zones: gpd.GeoDataFrame | None) -> pd.DataFram
     for ours, theirs in (
         ("code", "code"), ("name", "name"), ("zone_level", "level"), ("valid_from", "valid_from")
     ):  # fmt: skip
-        column = np.full(len(figures), None, dtype=object)
+        texts = np.full(len(figures), None, dtype=object)
         if zones is not None:
             inside = (figures["zone"] >= 0).to_numpy(bool)
             found = zones[theirs].astype(object).loc[figures.loc[inside, "zone"]]
-            column[inside] = found.where(found.notna(), None).to_numpy()
-        figures[ours] = pd.Series(column, index=figures.index, dtype=object)
+            texts[inside] = found.where(found.notna(), None).to_numpy()
+        figures[ours] = pd.Series(texts, index=figures.index, dtype=object)
     order = {name: number for number, name in enumerate((ALL, *schema.LEVELS))}
     rank = figures["level"].map(order)
     figures = figures.assign(_rank=rank, _row=range(len(figures)))
