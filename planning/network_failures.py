@@ -1,0 +1,817 @@
+"""What fails in a dedicated network when one thing fails, how often, and where it is tight.
+
+`planning.dedicated_network` says what is live, `planning.resilience` and
+`planning.traffic` compute on arrays; here both meet, and results carry the names of
+sites, links, duct sections and providers.
+
+What contracts do not say is taken from ``planning/tables/network_assumptions.csv``, for
+which a workspace may bring a file ``network_assumptions.csv`` of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from coverage.own_table import read_own_table
+from data import schema
+from data.errors import InputError, Message, message
+from data.interchange import guarded
+from data.store import Workspace
+from planning import resilience, traffic
+from planning.dedicated_network import (
+    LINKS,
+    SITES,
+    Inventory,
+    Network,
+    as_inventory,
+    network,
+)
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Progress = Callable[[float], None]
+
+#: The built-in table of assumptions.
+TABLE = Path(__file__).parent / "tables" / "network_assumptions.csv"
+
+#: Name of the table that a workspace may bring; it need not have every row.
+OWN_FILE = "network_assumptions.csv"
+
+#: Kinds of things whose single failure is looked at.
+ELEMENTS = ("link", "site", "segment", "trench", "provider")
+
+#: Failures of each kind that a summary lists.
+_WORST = 20
+
+_COLUMNS = ("name", "value", "unit", "verified", "source")
+
+
+def _silent(_: float) -> None:
+    return None
+
+
+# ----------------------------------------------------------------------------------------
+# Assumptions
+
+
+def assumptions(folder: Path | None = None) -> dict[str, float]:
+    """Return what is assumed where the inventory has no figure.
+
+    Parameters
+    ----------
+    folder
+        Folder of a workspace that may hold `OWN_FILE`.
+
+    Returns
+    -------
+    dict
+        Name -> value, in the unit of the table.
+
+    Raises
+    ------
+    InputError
+        If the workspace's table cannot be read, names something unknown, or a value
+        is not a number of at least 0, or beyond what its unit allows.
+    """
+    found = dict(_built_in())
+    own = None if folder is None else folder / OWN_FILE
+    if own is not None and own.exists():
+        for name, value in _read(own).items():
+            if name not in found:
+                raise InputError(
+                    "{file}: there is no assumption {value} (expected one of {expected})",
+                    file=own.name,
+                    value=name,
+                    expected=", ".join(found),
+                )
+            found[name] = value
+    return found
+
+
+@cache
+def _built_in() -> dict[str, float]:
+    return _read(TABLE)
+
+
+#: Units in which a value has a greatest one.
+_MOST = {"%": 100.0, "share": 1.0}
+
+
+def _read(path: Path) -> dict[str, float]:
+    table = read_own_table(path, _COLUMNS)
+    found: dict[str, float] = {}
+    for row, line in table.iterrows():
+        try:
+            value = float(line["value"])
+        except ValueError:
+            value = math.nan
+        most = _MOST.get(line["unit"], math.inf)
+        if not (math.isfinite(value) and 0.0 <= value <= most):
+            expected = (
+                message("a number from 0 to {most}", most=f"{most:g}")
+                if math.isfinite(most)
+                else message("a number of at least 0")
+            )
+            raise InputError(
+                "{file}, row {row}, column {column}: {value} (expected {expected})",
+                file=path.name,
+                row=row,
+                column="value",
+                value=line["value"] or message("empty"),
+                expected=expected,
+            )
+        found[line["name"]] = value
+    return found
+
+
+# ----------------------------------------------------------------------------------------
+# Result
+
+
+@dataclass(frozen=True, eq=False)
+class FailureReport:
+    """What single failures do, how available sites are, and where links are tight.
+
+    Parameters
+    ----------
+    network
+        What is live.
+    failures
+        A row for each link, site, duct section, trench and provider whose failure cuts
+        off other sites, what to protect first on top: element (one of `ELEMENTS`),
+        name, title, lost_sites, lost_criticality, hours_down (a year), expected_loss
+        (criticality times hours a year) and sites (site_id with semicolons between).
+    cut
+        The same in long form: element, name, site_id.
+    sites
+        Live sites with served, safe_link, safe_site, safe_duct, safe_provider (no single
+        failure of the kind cuts it off), availability_percent with low_percent and
+        high_percent, method (``"exact"`` or ``"monte carlo"``) and hours_down a year.
+    links
+        Live links as straight lines with forward_mbps, backward_mbps, utilisation,
+        years_until_limit, conference_utilisation, assumed (whether the availability is).
+    conference
+        What a conference of all endpoints does: endpoints, rate_mbps, overloaded and
+        newly_overloaded (link_id), disturbed and unreached (site_id), greatest_mbps.
+        None where there are not two endpoints.
+    notes
+        What a reader must know.
+    assumed
+        From `assumptions`.
+    summary
+        All of it in figures, for JSON.
+    """
+
+    network: Network
+    failures: pd.DataFrame
+    cut: pd.DataFrame
+    sites: gpd.GeoDataFrame
+    links: gpd.GeoDataFrame
+    conference: dict[str, Any] | None
+    notes: tuple[Message, ...]
+    assumed: Mapping[str, float]
+    summary: dict[str, Any]
+
+
+def analyse(
+    source: Workspace | Inventory,
+    on: str | dt.date | None = None,
+    *,
+    assumed: Mapping[str, float] | None = None,
+    samples: int = 20_000,
+    seed: int = 0,
+    on_progress: Progress = _silent,
+) -> FailureReport:
+    """Analyse the single failures, the availability and the load of a network.
+
+    Parameters
+    ----------
+    source
+        The study area, or its layers.
+    on
+        The day; None for the state as recorded.
+    assumed
+        From `assumptions`; None for those of the study area, or the built-in ones.
+    samples, seed
+        Of availabilities that are too much work to compute.
+    on_progress
+        Called with the share done; may raise `CancelledError`.
+
+    Returns
+    -------
+    FailureReport
+        Figures with names.
+
+    Raises
+    ------
+    InputError
+        If there is no network, no connected data centre, or the text is no date.
+    """
+    if assumed is None:
+        assumed = assumptions(source.folder if isinstance(source, Workspace) else None)
+    inventory = as_inventory(source)
+    live = network(inventory, on)
+    roots = _roots(live)
+    on_progress(0.05)
+    found = resilience.single_failures(
+        len(live.sites), live.tail, live.head, roots, groups=live.risk_groups
+    )
+    up = _Up(live, inventory.segments, assumed)
+    failures, cut = _failures(live, found, up)
+    on_progress(0.2)
+    sites = _sites(
+        live, roots, up, samples, seed, on_progress=lambda share: on_progress(0.2 + 0.6 * share)
+    )
+    links, conference = _loads(live, roots, sites["served"].to_numpy(bool), assumed)
+    links = links.assign(assumed=up.is_assumed)
+    notes = _notes(live, sites, up, conference, assumed)
+    report = FailureReport(live, failures, cut, sites, links, conference, notes, assumed, {})
+    on_progress(1.0)
+    return FailureReport(
+        live, failures, cut, sites, links, conference, notes, assumed, _summary(report)
+    )
+
+
+def _roots(live: Network) -> Ints:
+    roots = np.flatnonzero(live.hub).astype(np.int64)
+    if not len(roots):
+        raise InputError(
+            "No connected site is a data centre (role hub), so it cannot be said who is cut off "
+            "from it"
+        )
+    return roots
+
+
+def dropped(
+    live: Network,
+    *,
+    links: Iterable[str] = (),
+    sites: Iterable[str] = (),
+    groups: Iterable[str] = (),
+) -> gpd.GeoDataFrame:
+    """Return the sites that lose every data centre when all of these fail at once.
+
+    Parameters
+    ----------
+    live
+        From `planning.dedicated_network.network`.
+    links, sites
+        Values of link_id and site_id.
+    groups
+        Names of risk groups, e.g. ``"segment:F12"`` or ``"provider:A"``.
+
+    Returns
+    -------
+    GeoDataFrame
+        Rows of the live sites, without those that fail themselves.
+
+    Raises
+    ------
+    InputError
+        If something is not live, or no data centre is.
+    """
+    edges = [_positions(live.links["link_id"], "link", links)]
+    for name in groups:
+        if name not in live.risk_groups:
+            raise InputError("There is no risk group {name}", name=name)
+        edges.append(live.risk_groups[name])
+    down = _positions(live.sites["site_id"], "site", sites)
+    found = resilience.single_failures(len(live.sites), live.tail, live.head, _roots(live))
+    return live.sites.iloc[found.lost_by(edges=np.concatenate(edges), nodes=down)]
+
+
+def _positions(column: pd.Series, kind: str, names: Iterable[str]) -> Ints:
+    index = pd.Index(column)
+    wanted = list(names)
+    found = index.get_indexer(wanted)
+    for name, position in zip(wanted, found.tolist(), strict=True):
+        if position < 0:
+            raise InputError("There is no live {kind} {name}", kind=message(kind), name=name)
+    return found.astype(np.int64)
+
+
+# ----------------------------------------------------------------------------------------
+# How often things are up
+
+
+class _Up:
+    """Chances of links, sites and duct sections to be up.
+
+    What a contract agrees counts for the link as a whole. The part of it that is due to
+    the duct sections on its way is shared with the other links in them: the link's own
+    chance is what is left.
+    """
+
+    def __init__(
+        self, live: Network, segments: gpd.GeoDataFrame | None, assumed: Mapping[str, float]
+    ) -> None:
+        agreed = live.links["availability_percent"].to_numpy(np.float64, na_value=np.nan)
+        self.is_assumed = np.isnan(agreed)
+        usual = np.array([assumed[f"link_{name}"] for name in live.links["medium"]], np.float64)
+        self.link = np.where(self.is_assumed, usual, agreed) / 100.0
+        self.site = (
+            np.array([assumed[f"site_{name}"] for name in live.sites["role"]], np.float64) / 100.0
+        )
+        self.group = _group_chances(live, segments, assumed)
+        through = np.ones(len(self.link))
+        for name, chance in self.group.items():
+            through[live.risk_groups[name]] *= chance
+        #: Links whose duct sections fail more often than the link may.
+        self.worse = through < self.link - 1e-12
+        self.own = np.minimum(
+            1.0, np.divide(self.link, through, out=np.ones_like(through), where=through > 0.0)
+        )
+        self.merged, self.merged_chance = _merged(live, self.group)
+
+
+def _group_chances(
+    live: Network, segments: gpd.GeoDataFrame | None, assumed: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the chance of every duct section and trench to be whole, by its length."""
+    if segments is None:
+        return {}
+    metres = dict(zip(segments["segment_id"], shapely.length(segments.geometry), strict=True))
+    per_m = assumed["cuts_per_100_km"] / 1e5 * assumed["repair_time"] / resilience.HOURS_PER_YEAR
+    found = {}
+    for name in live.risk_groups:
+        kind, _, what = name.partition(":")
+        if kind in ("segment", "trench") and what in metres:
+            share = assumed["trench_share"] if kind == "trench" else 1.0
+            found[name] = max(0.0, 1.0 - per_m * share * float(metres[what]))
+    return found
+
+
+def _merged(live: Network, chance: Mapping[str, float]) -> tuple[dict[str, Ints], dict[str, float]]:
+    """Return groups of the same links as one: they do the same, and are less work."""
+    rows: dict[bytes, str] = {}
+    groups: dict[str, Ints] = {}
+    up: dict[str, float] = {}
+    for name, value in chance.items():
+        links = live.risk_groups[name]
+        first = rows.setdefault(links.tobytes(), name)
+        groups[first] = links
+        up[first] = up.get(first, 1.0) * value
+    return groups, up
+
+
+# ----------------------------------------------------------------------------------------
+# Tables
+
+
+def _failures(
+    live: Network, found: resilience.Failures, up: _Up
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what cuts off anything, what to protect first on top, and which sites."""
+    weight = live.sites["criticality"].to_numpy(np.float64)
+    table = resilience.ranking(
+        found,
+        edge_availability=up.link,
+        node_availability=up.site,
+        group_availability=up.group,
+        weight=weight,
+    )
+    site_id = live.sites["site_id"].to_numpy(dtype=object)
+    title = _titles(live)
+    rows: list[dict[str, Any]] = []
+    long: list[pd.DataFrame] = []
+    for row in table.to_dict("records"):
+        position = int(row["position"])
+        if row["element"] == "edge":
+            kind, name = "link", str(live.links["link_id"].iloc[position])
+            lost = found.lost_by_edge(position)
+        elif row["element"] == "node":
+            kind, name = "site", str(site_id[position])
+            lost = found.lost_by_node(position)
+        else:
+            kind, _, name = str(row["name"]).partition(":")
+            lost = found.lost_by_group(str(row["name"]))
+        names = site_id[lost]
+        # A provider without a figure is not said to fail never.
+        known = kind != "provider" and not (
+            kind in ("segment", "trench") and row["name"] not in up.group
+        )
+        rows.append(
+            {
+                "element": kind,
+                "name": name,
+                "title": title.get((kind, name), name),
+                "lost_sites": int(row["lost_nodes"]),
+                "lost_criticality": float(row["lost_weight"]),
+                "hours_down": float(row["hours_down"]) if known else math.nan,
+                "expected_loss": float(row["expected_loss"]) if known else math.nan,
+                "sites": schema.LIST_SEPARATOR.join(names),
+            }
+        )
+        long.append(pd.DataFrame({"element": kind, "name": name, "site_id": names}))
+    columns = [
+        "element", "name", "title", "lost_sites", "lost_criticality", "hours_down",
+        "expected_loss", "sites",
+    ]  # fmt: skip
+    failures = pd.DataFrame(rows, columns=columns)
+    empty = pd.DataFrame({name: pd.Series([], dtype=object) for name in _CUT})
+    return failures, pd.concat([empty, *long], ignore_index=True)
+
+
+_CUT = ("element", "name", "site_id")
+
+
+def _titles(live: Network) -> dict[tuple[str, str], str]:
+    """Return what people call links and sites."""
+    names = dict(zip(live.sites["site_id"], live.sites["name"], strict=True))
+    called = {key: str(name) if isinstance(name, str) else str(key) for key, name in names.items()}
+    found = {("site", key): name for key, name in called.items()}
+    ends = live.links[["link_id", "from_site", "to_site"]]
+    for link, start, stop in ends.itertuples(index=False):
+        found["link", link] = f"{called[start]} – {called[stop]}"
+    return found
+
+
+def _sites(
+    live: Network, roots: Ints, up: _Up, samples: int, seed: int, *, on_progress: Progress
+) -> gpd.GeoDataFrame:
+    """Return the live sites with what they survive and how often they are served."""
+    count = len(live.sites)
+    ducts = {k: v for k, v in live.risk_groups.items() if not k.startswith("provider:")}
+    providers = {k: v for k, v in live.risk_groups.items() if k.startswith("provider:")}
+    by_duct = resilience.protected(count, live.tail, live.head, roots, groups=ducts)
+    by_provider = resilience.protected(count, live.tail, live.head, roots, groups=providers)
+    how_often = resilience.availability(
+        count,
+        live.tail,
+        live.head,
+        roots,
+        edge_availability=up.own,
+        node_availability=up.site,
+        groups=up.merged,
+        group_availability=up.merged_chance,
+        samples=samples,
+        seed=seed,
+        on_progress=on_progress,
+    )
+    kept = ["site_id", "name", "level", "zone_code", "role", "criticality", "video_conference"]
+    return live.sites[[*kept, live.sites.geometry.name]].assign(
+        served=by_duct.served,
+        safe_link=by_duct.edge,
+        safe_site=by_duct.node,
+        safe_duct=by_duct.group,
+        safe_provider=by_provider.group,
+        availability_percent=100.0 * how_often.value,
+        low_percent=100.0 * how_often.low,
+        high_percent=100.0 * how_often.high,
+        method=np.where(how_often.exact, "exact", "monte carlo").astype(object),
+        hours_down=resilience.HOURS_PER_YEAR * (1.0 - how_often.value),
+    )
+
+
+# ----------------------------------------------------------------------------------------
+# Load
+
+
+def _weights(live: Network) -> Floats:
+    """Return lengths of links by which traffic prefers the larger ones, as routers do."""
+    capacity = live.links["capacity_mbps"].to_numpy(np.float64, na_value=np.nan)
+    known = capacity[np.isfinite(capacity)]
+    usual = float(np.median(known)) if known.size else 1.0
+    largest = float(known.max()) if known.size else 1.0
+    return largest / np.where(np.isfinite(capacity), capacity, usual)
+
+
+def usual_demands(
+    live: Network, roots: Ints, served: NDArray[np.bool_], assumed: Mapping[str, float]
+) -> traffic.Demands:
+    """Return what sites exchange with their data centre in the busy hour.
+
+    Parameters
+    ----------
+    live
+        The network.
+    roots
+        Positions of the data centres; a site talks to the nearest one.
+    served
+        Which sites reach one.
+    assumed
+        With busy_share_down and busy_share_up.
+
+    Returns
+    -------
+    Demands
+        None of sites whose bandwidth is not known.
+    """
+    need = live.sites["bandwidth_mbps"].to_numpy(np.float64, na_value=np.nan)
+    talks = served & ~live.hub & np.isfinite(need)
+    nodes = np.flatnonzero(talks)
+    hub = _nearest_root(live, roots)[nodes]
+    return traffic.hub_demands(
+        nodes,
+        hub,
+        up_mbps=assumed["busy_share_up"] * need[nodes],
+        down_mbps=assumed["busy_share_down"] * need[nodes],
+    )
+
+
+def _nearest_root(live: Network, roots: Ints) -> Ints:
+    """Return the nearest data centre of each site, the first one where none is reached."""
+    count = len(live.sites)
+    best, nearest = np.full(count, np.inf), np.full(count, roots[0], dtype=np.int64)
+    if len(roots) == 1:
+        return nearest
+    weight = _weights(live)
+    everyone = np.arange(count)
+    for root in roots.tolist():
+        away = traffic.route(
+            count,
+            live.tail,
+            live.head,
+            traffic.Demands(everyone, np.full(count, root), np.zeros(count)),
+            weight=weight,
+        )
+        nearer = away.length < best
+        best[nearer], nearest[nearer] = away.length[nearer], root
+    return nearest
+
+
+def _loads(
+    live: Network, roots: Ints, served: NDArray[np.bool_], assumed: Mapping[str, float]
+) -> tuple[gpd.GeoDataFrame, dict[str, Any] | None]:
+    """Return the links with their loads, and what a conference of all endpoints does."""
+    count, weight = len(live.sites), _weights(live)
+    capacity = live.links["capacity_mbps"].to_numpy(np.float64, na_value=np.nan)
+    usual = usual_demands(live, roots, served, assumed)
+    routing = traffic.route(count, live.tail, live.head, usual, weight=weight)
+    limit = assumed["busy_limit"]
+    share = routing.utilisation(capacity)
+    xy = shapely.get_coordinates(live.sites.geometry.to_numpy())
+    lines: Any = shapely.linestrings(np.stack([xy[live.tail], xy[live.head]], axis=1))
+    kept = ["link_id", "from_site", "to_site", "provider", "medium", "capacity_mbps"]
+    links = gpd.GeoDataFrame(
+        live.links[kept].assign(
+            forward_mbps=routing.forward_mbps,
+            backward_mbps=routing.backward_mbps,
+            utilisation=share,
+            years_until_limit=traffic.years_until(share, assumed["growth"], limit=limit),
+            conference_utilisation=np.nan,
+        ),
+        geometry=np.atleast_1d(lines),
+        crs=live.sites.crs,
+    )
+    endpoints = np.flatnonzero(live.sites["video_conference"].to_numpy(bool) & served)
+    if len(endpoints) < 2:
+        return links, None
+    mcu = int(roots[0])
+    effect = traffic.conference_effect(
+        count,
+        live.tail,
+        live.head,
+        capacity,
+        usual,
+        endpoints,
+        assumed["conference_rate"],
+        mcu=mcu,
+        limit=limit,
+        weight=weight,
+    )
+    link_id = live.links["link_id"].to_numpy(dtype=object)
+    site_id = live.sites["site_id"].to_numpy(dtype=object)
+    links["conference_utilisation"] = effect.utilisation
+    return links, {
+        "endpoints": len(endpoints),
+        "bridge": str(site_id[mcu]),
+        "rate_mbps": assumed["conference_rate"],
+        "limit": limit,
+        "overloaded": link_id[effect.overloaded].tolist(),
+        "newly_overloaded": link_id[effect.newly_overloaded].tolist(),
+        "disturbed": site_id[effect.disturbed].tolist(),
+        "unreached": site_id[effect.unreached].tolist(),
+        # Infinite where no link of known capacity carries it.
+        "greatest_mbps": effect.greatest_mbps if math.isfinite(effect.greatest_mbps) else None,
+    }
+
+
+# ----------------------------------------------------------------------------------------
+# Summary
+
+
+def _notes(
+    live: Network,
+    sites: gpd.GeoDataFrame,
+    up: _Up,
+    conference: Mapping[str, Any] | None,
+    assumed: Mapping[str, float],
+) -> tuple[Message, ...]:
+    found = []
+    lost = sites[~sites["served"]]
+    if len(lost):
+        found.append(
+            message(
+                "{count} of {total} connected sites, such as {site}, have no live path to a data "
+                "centre",
+                count=len(lost),
+                total=len(sites),
+                site=str(lost["site_id"].iloc[0]),
+            )
+        )
+    if up.is_assumed.any():
+        found.append(
+            message(
+                "{count} of {total} links have no agreed availability; one usual for their medium "
+                "is assumed",
+                count=int(up.is_assumed.sum()),
+                total=len(live.links),
+            )
+        )
+    if up.worse.any():
+        found.append(
+            message(
+                "{count} links run through so many kilometres of cable that its cuts alone are "
+                "more than was agreed; the cuts count",
+                count=int(up.worse.sum()),
+            )
+        )
+    known = live.links["route"].notna() | ~live.links["medium"].isin(["fibre", "copper"])
+    if not known.all():
+        found.append(
+            message(
+                "The way of {count} of {total} links by wire is not known, so ducts that they "
+                "share are not found",
+                count=int((~known).sum()),
+                total=int(live.links["medium"].isin(["fibre", "copper"]).sum()),
+            )
+        )
+    no_need = live.sites["bandwidth_mbps"].isna() & ~pd.Series(live.hub, index=live.sites.index)
+    if no_need.any():
+        found.append(
+            message(
+                "{count} sites do not say which bandwidth they need and count without traffic",
+                count=int(no_need.sum()),
+            )
+        )
+    if conference is None:
+        found.append(message("There are not two endpoints of conferences that are served"))
+    found.append(
+        message(
+            "The load is assumed: in the busy hour a site receives {down} and sends {up} of the "
+            "bandwidth that it needs",
+            down=f"{100 * assumed['busy_share_down']:g} %",
+            up=f"{100 * assumed['busy_share_up']:g} %",
+        )
+    )
+    return tuple(found)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _summary(report: FailureReport) -> dict[str, Any]:
+    live, failures, sites = report.network, report.failures, report.sites
+    total = {
+        "link": len(live.links),
+        "site": len(live.sites),
+        **{
+            kind: sum(name.startswith(f"{kind}:") for name in live.risk_groups)
+            for kind in ELEMENTS[2:]
+        },
+    }
+    kinds = {}
+    for kind in ELEMENTS:
+        mine = failures[failures["element"] == kind]
+        worst = mine.sort_values(["lost_sites", "name"], ascending=[False, True]).head(_WORST)
+        kinds[kind] = {
+            "of": total[kind],
+            "cutting": len(mine),
+            "worst": [_shown(row) for row in worst.to_dict("records")],
+        }
+    levels = []
+    for level, rows in sites.groupby("level", sort=False):
+        entry: dict[str, Any] = {"level": level, "sites": len(rows)}
+        for name in ("served", "safe_link", "safe_site", "safe_duct", "safe_provider"):
+            entry[name] = int(rows[name].sum())
+        least = rows["availability_percent"]
+        entry["availability_percent"] = {
+            "least": float(least.min()),
+            "mean": float(least.mean()),
+            "greatest": float(least.max()),
+        }
+        levels.append(entry)
+    busy = report.links[report.links["utilisation"].notna()]
+    busy = busy.sort_values(["utilisation", "link_id"], ascending=[False, True]).head(_WORST)
+    return {
+        "day": live.day,
+        "sites": len(sites),
+        "links": len(live.links),
+        "served": int(sites["served"].sum()),
+        "single_failures": kinds,
+        "protect_first": [_shown(row) for row in failures.head(_WORST).to_dict("records")],
+        "levels": levels,
+        "availability": [
+            {
+                "site": row["site_id"],
+                "percent": row["availability_percent"],
+                "interval": [row["low_percent"], row["high_percent"]],
+                "method": row["method"],
+            }
+            for row in sites.drop(columns=sites.geometry.name).to_dict("records")
+        ],
+        "busiest_links": [
+            {
+                "link": row["link_id"],
+                "utilisation": _number(row["utilisation"]),
+                "years_until_limit": _number(row["years_until_limit"]),
+                "with_conference": _number(row["conference_utilisation"]),
+            }
+            for row in busy.drop(columns=busy.geometry.name).to_dict("records")
+        ],
+        "conference": report.conference,
+        "assumptions": dict(report.assumed),
+        "notes": [str(note) for note in report.notes],
+    }
+
+
+def _shown(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        "element": row["element"],
+        "name": row["name"],
+        "title": row["title"],
+        "count": int(row["lost_sites"]),
+        "hours_down": _number(row["hours_down"]),
+        "expected_loss": _number(row["expected_loss"]),
+        "sites": row["sites"].split(schema.LIST_SEPARATOR),
+    }
+
+
+def with_origin(report: FailureReport, workspace: Workspace) -> dict[str, Any]:
+    """Return a summary with the area and the provenance of what it was computed from.
+
+    Parameters
+    ----------
+    report
+        From `analyse`.
+    workspace
+        The study area.
+
+    Returns
+    -------
+    dict
+        Content of `failures.json`.
+    """
+    origin = workspace.provenance()
+    used = [name for name in (SITES, LINKS, "fibre_segments") if workspace.has(name)]
+    return {
+        "area": workspace.area.name,
+        **report.summary,
+        "provenance": {
+            "illustrative": any(origin[name].illustrative for name in used),
+            "content_hash": workspace.content_hash(*used),
+            "layers": {name: asdict(origin[name]) for name in used},
+        },
+    }
+
+
+def save(report: FailureReport, content: Mapping[str, Any], folder: Path) -> None:
+    """Write failures.json, failures.csv, cut.csv, availability.csv, links.csv, failures.gpkg.
+
+    Parameters
+    ----------
+    report
+        From `analyse`.
+    content
+        From `with_origin`.
+    folder
+        Where to; made if it is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as scratch:
+        made = Path(scratch)
+        text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
+        (made / "failures.json").write_text(text + "\n", encoding="utf-8")
+        for name, table in (
+            ("failures", report.failures),
+            ("cut", report.cut),
+            ("availability", report.sites.drop(columns=report.sites.geometry.name)),
+            ("links", report.links.drop(columns=report.links.geometry.name)),
+        ):
+            spoken = table.select_dtypes(include=["object", "string"]).columns
+            safe = table.assign(
+                **{c: [guarded(v) if isinstance(v, str) else v for v in table[c]] for c in spoken}
+            )
+            safe.to_csv(made / f"{name}.csv", index=False, encoding="utf-8-sig")
+        report.sites.to_file(made / "failures.gpkg", layer="sites", driver="GPKG")
+        report.links.to_file(
+            made / "failures.gpkg", layer="links", driver="GPKG", geometry_type="LineString"
+        )
+        for path in sorted(made.iterdir()):
+            path.replace(folder / path.name)
