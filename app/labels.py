@@ -10,12 +10,20 @@ from data import schema
 SERVICES = {
     "3G_or_4G": mark("3G or 4G"),
     "any": mark("Any technology"),
+    "broadband": mark("Fixed broadband"),
+    "mobile_broadband": mark("Mobile broadband"),
+    "broadband_or_mobile": mark("Fixed or mobile broadband"),
+    "broadband_reach": mark("Within reach of an access point"),
+    "broadband_budget": mark("Within reach, optical budget closes"),
+    "broadband_port": mark("Within reach, with a port"),
+    "broadband_free_port": mark("Within reach, with a free port"),
 }
 
 MEASURES = {
     "area": mark("Area"),
     "population": mark("Population"),
     "village": mark("Villages"),
+    "household": mark("Households"),
 }
 
 LEVELS = {
@@ -62,6 +70,62 @@ STATUSES = {
     "removed": mark("out of service"),
 }
 
+#: Ways to lay cable, crossings and what else is counted in a bill of quantities.
+COST_ITEMS = {
+    "spare_cores": mark("Free fibres of an existing cable"),
+    "cable_in_own_duct": mark("Cable in an own duct"),
+    "cable_in_rented_duct": mark("Cable in a rented duct"),
+    "aerial_existing_poles": mark("Cable on existing poles"),
+    "aerial_new_poles": mark("Cable on new poles"),
+    "trench_unpaved": mark("Buried cable, unpaved ground"),
+    "trench_paved": mark("Buried cable, paved ground"),
+    "river_crossing": mark("River crossing"),
+    "railway_crossing": mark("Railway crossing"),
+    "bridge_crossing": mark("Crossing on a bridge"),
+    "cable_per_core": mark("Fibres beyond 24 in a cable"),
+}
+
+#: Sites that fibre can be led to.
+SITE_KINDS = {
+    "communes": mark("Seats of communes and wards"),
+    "offices": mark("Offices of People's Committees"),
+    "masts": mark("Masts"),
+    "villages": mark("Villages and hamlets"),
+    "unserved": mark("Homes without fixed broadband"),
+}
+
+SEGMENT_TYPES = {
+    "duct": mark("in a duct"),
+    "buried": mark("buried"),
+    "aerial": mark("on poles"),
+}
+
+NODE_TYPES = {
+    "olt": mark("Exchange"),
+    "cabinet": mark("Cabinet"),
+    "splitter": mark("Splitter"),
+    "closure": mark("Closure"),
+    "manhole": mark("Manhole"),
+    "pole": mark("Pole"),
+}
+
+#: Why homes are served by fibre, or not.
+HOME_STATES = {
+    "served": mark("served"),
+    "partly_served": mark("served in part, too few ports"),
+    "no_port": mark("no port left"),
+    "no_budget": mark("optical budget does not close"),
+    "too_far": mark("too far from an access point"),
+    "off_network": mark("far from every road and route"),
+}
+
+ACCESS_STATES = {
+    "live": mark("in service"),
+    "budget_does_not_close": mark("optical budget does not close"),
+    "no_way_to_exchange": mark("no cable to an exchange"),
+    "off_network": mark("far from every road and route"),
+}
+
 #: Kinds of values in the layers, for the table of expected columns.
 KINDS = {
     "text": mark("text"),
@@ -86,7 +150,21 @@ OWN_SOURCES = (
 )
 
 #: Services in the order in which they are shown.
-SERVICE_ORDER = ("2G", "3G", "4G", "5G", "3G_or_4G", "any")
+SERVICE_ORDER = (
+    "2G",
+    "3G",
+    "4G",
+    "5G",
+    "3G_or_4G",
+    "any",
+    "broadband",
+    "mobile_broadband",
+    "broadband_or_mobile",
+    "broadband_reach",
+    "broadband_budget",
+    "broadband_port",
+    "broadband_free_port",
+)
 
 
 def _named(names: dict[str, str], code: str) -> str:
@@ -132,6 +210,36 @@ def profile(code: str) -> str:
 def status(code: str) -> str:
     """Name the stage of a mast's life."""
     return _named(STATUSES, code)
+
+
+def cost_item(code: str) -> str:
+    """Name an item of a bill of quantities."""
+    return _named(COST_ITEMS, code)
+
+
+def site_kind(code: str) -> str:
+    """Name a kind of sites that fibre is led to."""
+    return _named(SITE_KINDS, code)
+
+
+def segment_type(code: str) -> str:
+    """Name how a stretch of fibre is laid."""
+    return _named(SEGMENT_TYPES, code)
+
+
+def node_type(code: str) -> str:
+    """Name a kind of point of the fibre network."""
+    return _named(NODE_TYPES, code)
+
+
+def home_state(code: str) -> str:
+    """Name why a home is served by fibre, or not."""
+    return _named(HOME_STATES, code)
+
+
+def access_state(code: str) -> str:
+    """Name whether an access point works, or why not."""
+    return _named(ACCESS_STATES, code)
 
 
 def declared_texts() -> list[str]:

@@ -10,7 +10,14 @@ from app import formats, labels
 from app.i18n import _, language
 
 
-def show_zones(figures: pd.DataFrame, service: str, measure: str, operator: str) -> None:
+def show_zones(
+    figures: pd.DataFrame,
+    service: str,
+    measure: str,
+    operator: str,
+    *,
+    interval: str | None = None,
+) -> None:
     """Show the share of each zone with its interval, lowest first.
 
     Parameters
@@ -23,6 +30,8 @@ def show_zones(figures: pd.DataFrame, service: str, measure: str, operator: str)
         "area", "population" or "village".
     operator
         Operator, or "any".
+    interval
+        What the interval is called; "95% interval" if None.
     """
     chosen = figures[
         (figures["service"] == service)
@@ -54,7 +63,7 @@ def show_zones(figures: pd.DataFrame, service: str, measure: str, operator: str)
     tooltip = [
         alt.Tooltip("zone:N", title=_("Administrative unit")),
         alt.Tooltip("written:N", title=labels.measure(measure)),
-        alt.Tooltip("interval:N", title=_("95% interval")),
+        alt.Tooltip("interval:N", title=interval or _("95% interval")),
     ]
     bars = (
         alt.Chart(table)

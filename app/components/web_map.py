@@ -144,6 +144,53 @@ class _Dots(_Drawn):
     )
 
 
+class _NearDots(_Drawn):
+    # Thousands of them: made when they can first be seen, and shown only from a zoom on.
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        var {{ this.get_name() }} = new (L.LayerGroup.extend({
+          getEvents: function () { return {zoomend: this.refresh}; },
+          onAdd: function (map) { L.LayerGroup.prototype.onAdd.call(this, map); this.refresh(); },
+          refresh: function () {
+            var near = this._map && this._map.getZoom() >= {{ this.options.zoom }};
+            if (!near) { this.clearLayers(); return; }
+            if (this.getLayers().length) { return; }
+            var self = this;
+            {{ this.data|tojson }}.forEach(function (dot) {
+              L.circleMarker([dot[0], dot[1]], {radius: 4, color: "#ffffff", weight: 1,
+                fillColor: {{ this.options.colour|tojson }}, fillOpacity: 0.95})
+                .bindTooltip(dot[2]).addTo(self);
+            });
+          }
+        }))();
+        {% endmacro %}
+        """
+    )
+
+
+class _Lines(_Drawn):
+    # Thinner from afar, so that thousands of them do not hide what lies below.
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        var {{ this.get_name() }} = new (L.LayerGroup.extend({
+          getEvents: function () { return {zoomend: this.refresh}; },
+          onAdd: function (map) { this.refresh(); L.LayerGroup.prototype.onAdd.call(this, map); },
+          refresh: function () {
+            var near = this._map && this._map.getZoom() >= {{ this.options.zoom }};
+            var weight = near ? {{ this.options.weight }} : {{ this.options.far_weight }};
+            this.eachLayer(function (line) { line.setStyle({weight: weight}); });
+          }
+        }))({{ this.data|tojson }}.map(function (line) {
+          return L.polyline(line[0], {color: {{ this.options.colour|tojson }}, opacity: 0.9})
+            .bindTooltip(line[1], {sticky: true});
+        }));
+        {% endmacro %}
+        """
+    )
+
+
 class _Sectors(_Drawn):
     # Wedges are made when they can first be seen, and shown only from a zoom on.
     _template = Template(
@@ -208,6 +255,22 @@ class Dot:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A route on the map.
+
+    Parameters
+    ----------
+    points
+        Latitude and longitude of its points, WGS 84; one tuple for each part. [deg]
+    tip
+        Lines of its tooltip; the first is the heading.
+    """
+
+    points: tuple[tuple[tuple[float, float], ...], ...]
+    tip: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Sector:
     """A cell on the map; azimuth None for all round. [deg]."""
 
@@ -265,6 +328,51 @@ def dots_group(name: str, dots: Sequence[Dot], colour: str = "#12303d") -> foliu
     ]
     group = folium.FeatureGroup(name=name)
     _Dots(name, data, colour=colour).add_to(group)
+    return group
+
+
+def near_dots_group(
+    name: str, dots: Sequence[Dot], colour: str, *, zoom: int = SECTOR_ZOOM
+) -> folium.FeatureGroup:
+    """Return places as a layer that shows from a zoom on."""
+    data = [
+        [round(dot.latitude_deg, 6), round(dot.longitude_deg, 6), _tip(dot.tip)] for dot in dots
+    ]
+    group = folium.FeatureGroup(name=name)
+    _NearDots(name, data, colour=colour, zoom=zoom).add_to(group)
+    return group
+
+
+def lines_group(
+    name: str,
+    lines: Sequence[Line],
+    colour: str,
+    *,
+    weight: float = 3.0,
+    far_weight: float | None = None,
+    zoom: int = SECTOR_ZOOM,
+) -> folium.FeatureGroup:
+    """Return routes with tooltips as a layer.
+
+    Parameters
+    ----------
+    name
+        Of the layer.
+    lines
+        The routes.
+    colour
+        As ``#rrggbb``.
+    weight
+        Width of the lines. [px]
+    far_weight
+        Width at smaller zooms than `zoom`; the same if None. [px]
+    zoom
+        From which zoom on `weight` is used.
+    """
+    data = [[[list(part) for part in line.points], _tip(line.tip)] for line in lines]
+    group = folium.FeatureGroup(name=name)
+    far = weight if far_weight is None else far_weight
+    _Lines(name, data, colour=colour, weight=weight, far_weight=far, zoom=zoom).add_to(group)
     return group
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from app import areas, formats, labels, study
@@ -15,29 +14,12 @@ from app.components import (
     reported,
     settings,
     vintage,
+    whole_area,
 )
 from app.components.kept import keep
 from app.i18n import _
 from coverage.results import ANY_OPERATOR, CoverageResult
 from data.store import Workspace
-
-
-def _widest_zone(area: Workspace, result: CoverageResult) -> pd.DataFrame:
-    """Return the figures of the whole area, or of one of several widest zones."""
-    table = result.figures
-    widest = next(name for name in labels.LEVELS if name in set(table["level"]))
-    rows = vintage.choose(study.layer(area, "zones"), widest, name="whole")
-    table = table[table["zone"].isin(rows)]
-    zones = table.drop_duplicates("zone").set_index("zone")["name"]
-    zone = zones.index[0]
-    if len(zones) > 1:
-        zone = st.selectbox(
-            labels.level(widest),
-            list(zones.index),
-            format_func=zones.get,
-            key=keep("zone", zone, list(zones.index)),
-        )
-    return table[table["zone"] == zone]
 
 
 def _zone_tables(area: Workspace, result: CoverageResult, operator: str) -> None:
@@ -126,7 +108,7 @@ def _page(area: Workspace) -> None:
         key=keep("operator", ANY_OPERATOR, operators),
         width=300,
     )
-    whole = _widest_zone(area, result)
+    whole = whole_area.figures(area, result.figures)
     figures.show_services(whole, operator)
     st.subheader(_("Reported beside computed"))
     reported.show(area, whole)
