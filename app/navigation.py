@@ -33,6 +33,12 @@ def run() -> None:
                 url_path="map",
             ),
             st.Page(
+                "app/pages/broadband.py",
+                title=_("Broadband"),
+                icon=":material/lan:",
+                url_path="broadband",
+            ),
+            st.Page(
                 "app/pages/data.py",
                 title=_("Data"),
                 icon=":material/database:",

@@ -23,6 +23,8 @@ TITLES = {
     ("", "en"): "Overview · Test",
     ("map", "vi"): "Bản đồ vùng phủ · Thử",
     ("map", "en"): "Coverage map · Test",
+    ("broadband", "vi"): "Băng rộng · Thử",
+    ("broadband", "en"): "Broadband · Test",
     ("data", "vi"): "Dữ liệu · Thử",
     ("data", "en"): "Data · Test",
 }
@@ -161,10 +163,22 @@ def test_layers_change_without_moving_the_map(served, page) -> None:
     assert frame.locator(".leaflet-control-scale-line").inner_text() == scale
 
 
+def test_routes_are_designed_around_the_map(served, page) -> None:
+    page.goto(f"{served[0]}/broadband?lang=en")
+    page.get_by_role("tab", name="Route design").click()
+    frame = leaflet(page)
+    page.get_by_role("button", name="Design routes").click()
+    expect(page.locator("[data-testid=stMetric]")).to_have_count(3)
+    expect(page.get_by_text("Newly built")).to_be_visible()
+    # What appears above the map must not empty it.
+    expect(frame.locator(".leaflet-container")).to_be_visible()
+    expect(page.get_by_role("button", name="Bill of quantities (Excel)")).to_be_visible()
+
+
 def test_the_page_fits_a_phone(served, browser) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
-    for where in ("", "map", "data"):
+    for where in ("", "map", "broadband", "data"):
         page.goto(f"{served[0]}/{where}?lang=vi")
         expect(page.locator("h1")).to_have_text(TITLES[where, "vi"])
         page.wait_for_timeout(500)
