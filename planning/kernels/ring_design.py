@@ -18,6 +18,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.uint8]
 
+#: How many nodes a further crossing of the known design counts for in a dual ascent.
+_LATER = 30
+
 
 # ----------------------------------------------------------------------------------------
 # Shortest ways
@@ -682,6 +685,7 @@ def dual_ascent(
     root: int,
     node: Ints,
     outward: Mask,
+    guide: Mask,
     slack: Floats,
     cut_first: Ints,
     cut_arc: Ints,
@@ -689,11 +693,15 @@ def dual_ascent(
 ) -> tuple[float, int]:
     """Raise cuts that every design must cross until no arc has more to give.
 
+    Small cuts come first, and those that a known design crosses only once.
+
     Parameters
     ----------
     node, outward
         Each demand: a node that an arc must enter (0) or leave (1) whatever set without
         the root it lies in.
+    guide
+        Mark of the arcs of a known design.
     slack
         in and out: what is left of the cost of each arc.
     cut_first, cut_arc, cut_rise
@@ -738,6 +746,13 @@ def dual_ascent(
         if seen[root]:
             size[k] = -1
             continue
+        crossings = 0
+        for v in range(count):
+            if seen[v]:
+                for p in range(first[v], first[v + 1]):
+                    if not seen[neighbour[p]]:
+                        crossings += guide[arc[p] ^ turn]
+        members += _LATER * max(crossings - 1, 0)
         if members > size[k]:
             # The set has grown through other demands: perhaps a smaller one is first.
             size[k] = members

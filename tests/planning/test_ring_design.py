@@ -321,6 +321,74 @@ def test_survivable_network_instances(name: str, largest_gap: float) -> None:
     assert design.gap <= largest_gap
 
 
+def test_more_protection_costs_more_and_loses_fewer_hours() -> None:
+    problem = denser(0)
+    ends = np.array(problem["ends"])
+    order = problem["protect"]
+    weight = np.ones(problem["n"])
+    weight[order[0]] = 10.0
+    result = ring_design.tradeoff(
+        problem["n"],
+        ends[:, 0],
+        ends[:, 1],
+        problem["cost"],
+        problem["roots"],
+        problem["terminals"],
+        order,
+        steps=[0, 1, 3, len(order)],
+        groups=problem["groups"],
+        edge_availability=0.99,
+        group_availability=dict.fromkeys(problem["groups"], 0.999),
+        weight=weight,
+        time_limit_s=12.0,
+    )
+    points = result.points
+    assert points["protected"].tolist() == [0, 1, 3, len(order)]
+    assert points["cost"].is_monotonic_increasing
+    assert points["lower_bound"].is_monotonic_increasing
+    assert (points["lower_bound"] <= points["cost"]).all()
+    assert points["hours_lost"].iloc[-1] < points["hours_lost"].iloc[0]
+    assert points["extra_cost"].iloc[0] == points["hours_saved"].iloc[0] == 0.0
+    assert math.isnan(points["cost_per_hour_saved"].iloc[0])
+    last = points.iloc[-1]
+    assert last["cost_per_hour_saved"] == pytest.approx(last["extra_cost"] / last["hours_saved"])
+    for count, design in zip(points["protected"], result.designs, strict=True):
+        check(
+            {**problem, "protect": order[:count], "terminals": problem["terminals"] + order}, design
+        )
+    # The figures of a row are those of its design.
+    design = result.designs[1]
+    kept = {e: i for i, e in enumerate(design.edges.tolist())}
+    by_hand = resilience.availability(
+        problem["n"],
+        ends[design.edges, 0],
+        ends[design.edges, 1],
+        problem["roots"],
+        edge_availability=0.99,
+        groups={
+            name: [kept[e] for e in edges if e in kept] for name, edges in problem["groups"].items()
+        },
+        group_availability=dict.fromkeys(problem["groups"], 0.999),
+    ).value
+    sites = sorted({*problem["terminals"], *order} - set(design.unreached.tolist()))
+    mean = float((weight[sites] * by_hand[sites]).sum() / weight[sites].sum())
+    assert points["availability"].iloc[1] == pytest.approx(mean, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("order", "steps", "sentence"),
+    [
+        ([1, 1], None, "order holds a site twice"),
+        ([1], [0, 2], "steps are 0, 2, expected ascending numbers from 0 to 1"),
+        ([1], [1, 0], "steps are 1, 0"),
+        ([7], None, "order, entry 0: node 7 is not there"),
+    ],
+)
+def test_faults_of_a_tradeoff_are_named(order: Any, steps: Any, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        ring_design.tradeoff(2, [0], [1], [1.0], [0], [1], order, steps=steps)
+
+
 def test_progress_and_cancelling() -> None:
     problem = denser(1)
     seen: list[float] = []
