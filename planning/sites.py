@@ -492,7 +492,7 @@ class _SetCover:
                 break
             before = self.table.columns
             self.ascend(3000 if turn else 1500)
-            self.search(0.06 * self.clock.limit_s)
+            self.search(max(1.0, 0.06 * self.clock.limit_s))
             self.fix()
             if self.table.columns > 0.9 * before and turn:
                 break
