@@ -194,6 +194,7 @@ def analyse(
     assumed: Mapping[str, float] | None = None,
     samples: int = 20_000,
     seed: int = 0,
+    loads: bool = True,
     on_progress: Progress = _silent,
 ) -> FailureReport:
     """Analyse the single failures, the availability and the load of a network.
@@ -208,6 +209,9 @@ def analyse(
         From `assumptions`; None for those of the study area, or the built-in ones.
     samples, seed
         Of availabilities that are too much work to compute.
+    loads
+        Whether traffic is routed, too; otherwise loads are empty and there is no
+        conference.
     on_progress
         Called with the share done; may raise `CancelledError`.
 
@@ -236,9 +240,11 @@ def analyse(
     sites = _sites(
         live, roots, up, samples, seed, on_progress=lambda share: on_progress(0.2 + 0.6 * share)
     )
-    links, conference = _loads(live, roots, sites["served"].to_numpy(bool), assumed)
-    links = links.assign(assumed=up.is_assumed)
-    notes = _notes(live, sites, up, conference, assumed)
+    links, conference = _lines(live).assign(assumed=up.is_assumed), None
+    notes = _notes(live, sites, up)
+    if loads:
+        links, conference = _loads(live, links, roots, sites["served"].to_numpy(bool), assumed)
+        notes += _load_notes(live, conference, assumed)
     report = FailureReport(live, failures, cut, sites, links, conference, notes, assumed, {})
     on_progress(1.0)
     return FailureReport(
@@ -387,7 +393,7 @@ def _failures(
     site_id = live.sites["site_id"].to_numpy(dtype=object)
     title = _titles(live)
     rows: list[dict[str, Any]] = []
-    long: list[pd.DataFrame] = []
+    long: dict[str, list[str]] = {name: [] for name in _CUT}
     for row in table.to_dict("records"):
         position = int(row["position"])
         if row["element"] == "edge":
@@ -416,14 +422,14 @@ def _failures(
                 "sites": schema.LIST_SEPARATOR.join(names),
             }
         )
-        long.append(pd.DataFrame({"element": kind, "name": name, "site_id": names}))
+        long["element"] += [kind] * len(names)
+        long["name"] += [name] * len(names)
+        long["site_id"] += names.tolist()
     columns = [
         "element", "name", "title", "lost_sites", "lost_criticality", "hours_down",
         "expected_loss", "sites",
     ]  # fmt: skip
-    failures = pd.DataFrame(rows, columns=columns)
-    empty = pd.DataFrame({name: pd.Series([], dtype=object) for name in _CUT})
-    return failures, pd.concat([empty, *long], ignore_index=True)
+    return pd.DataFrame(rows, columns=columns), pd.DataFrame(long, dtype=object)
 
 
 _CUT = ("element", "name", "site_id")
@@ -544,8 +550,28 @@ def _nearest_root(live: Network, roots: Ints) -> Ints:
     return nearest
 
 
+def _lines(live: Network) -> gpd.GeoDataFrame:
+    """Return the links as straight lines, without loads."""
+    xy = shapely.get_coordinates(live.sites.geometry.to_numpy())
+    lines: Any = shapely.linestrings(np.stack([xy[live.tail], xy[live.head]], axis=1))
+    kept = ["link_id", "from_site", "to_site", "provider", "medium", "capacity_mbps"]
+    empty = dict.fromkeys(_LOADS, np.nan)
+    return gpd.GeoDataFrame(
+        live.links[kept].assign(**empty), geometry=np.atleast_1d(lines), crs=live.sites.crs
+    )
+
+
+_LOADS = (
+    "forward_mbps", "backward_mbps", "utilisation", "years_until_limit", "conference_utilisation",
+)  # fmt: skip
+
+
 def _loads(
-    live: Network, roots: Ints, served: NDArray[np.bool_], assumed: Mapping[str, float]
+    live: Network,
+    links: gpd.GeoDataFrame,
+    roots: Ints,
+    served: NDArray[np.bool_],
+    assumed: Mapping[str, float],
 ) -> tuple[gpd.GeoDataFrame, dict[str, Any] | None]:
     """Return the links with their loads, and what a conference of all endpoints does."""
     count, weight = len(live.sites), _weights(live)
@@ -554,19 +580,11 @@ def _loads(
     routing = traffic.route(count, live.tail, live.head, usual, weight=weight)
     limit = assumed["busy_limit"]
     share = routing.utilisation(capacity)
-    xy = shapely.get_coordinates(live.sites.geometry.to_numpy())
-    lines: Any = shapely.linestrings(np.stack([xy[live.tail], xy[live.head]], axis=1))
-    kept = ["link_id", "from_site", "to_site", "provider", "medium", "capacity_mbps"]
-    links = gpd.GeoDataFrame(
-        live.links[kept].assign(
-            forward_mbps=routing.forward_mbps,
-            backward_mbps=routing.backward_mbps,
-            utilisation=share,
-            years_until_limit=traffic.years_until(share, assumed["growth"], limit=limit),
-            conference_utilisation=np.nan,
-        ),
-        geometry=np.atleast_1d(lines),
-        crs=live.sites.crs,
+    links = links.assign(
+        forward_mbps=routing.forward_mbps,
+        backward_mbps=routing.backward_mbps,
+        utilisation=share,
+        years_until_limit=traffic.years_until(share, assumed["growth"], limit=limit),
     )
     endpoints = np.flatnonzero(live.sites["video_conference"].to_numpy(bool) & served)
     if len(endpoints) < 2:
@@ -605,13 +623,7 @@ def _loads(
 # Summary
 
 
-def _notes(
-    live: Network,
-    sites: gpd.GeoDataFrame,
-    up: _Up,
-    conference: Mapping[str, Any] | None,
-    assumed: Mapping[str, float],
-) -> tuple[Message, ...]:
+def _notes(live: Network, sites: gpd.GeoDataFrame, up: _Up) -> tuple[Message, ...]:
     found = []
     lost = sites[~sites["served"]]
     if len(lost):
@@ -651,6 +663,13 @@ def _notes(
                 total=int(live.links["medium"].isin(["fibre", "copper"]).sum()),
             )
         )
+    return tuple(found)
+
+
+def _load_notes(
+    live: Network, conference: Mapping[str, Any] | None, assumed: Mapping[str, float]
+) -> tuple[Message, ...]:
+    found = []
     no_need = live.sites["bandwidth_mbps"].isna() & ~pd.Series(live.hub, index=live.sites.index)
     if no_need.any():
         found.append(
