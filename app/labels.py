@@ -83,6 +83,8 @@ COST_ITEMS = {
     "railway_crossing": mark("Railway crossing"),
     "bridge_crossing": mark("Crossing on a bridge"),
     "cable_per_core": mark("Fibres beyond 24 in a cable"),
+    "router_access": mark("Router and firewall of a site"),
+    "optical_module": mark("Optical module at the end of a link"),
 }
 
 #: Sites that fibre can be led to.
@@ -124,6 +126,67 @@ ACCESS_STATES = {
     "budget_does_not_close": mark("optical budget does not close"),
     "no_way_to_exchange": mark("no cable to an exchange"),
     "off_network": mark("far from every road and route"),
+}
+
+#: Whether a site of the dedicated network is connected.
+SITE_STATUSES = {
+    "connected": mark("connected"),
+    "planned": mark("planned to be connected"),
+    "none": mark("not connected"),
+}
+
+SITE_ROLES = {
+    "hub": mark("data centre"),
+    "aggregation": mark("gathering node"),
+    "access": mark("end"),
+}
+
+LINK_MEDIA = {
+    "fibre": mark("fibre"),
+    "microwave": mark("microwave"),
+    "copper": mark("copper"),
+    "satellite": mark("satellite"),
+    "mobile": mark("mobile network"),
+}
+
+#: What is counted of the sites of the dedicated network.
+NETWORK_MEASURES = {
+    "connected": mark("Connected"),
+    "planned": mark("Planned"),
+    "lan": mark("Local network (LAN)"),
+    "video_conference": mark("Conference endpoint"),
+    "reachable": mark("Reaches a data centre"),
+    "bandwidth_met": mark("Has the bandwidth it needs"),
+    "zones_with_conference": mark("Units with a conference endpoint"),
+}
+
+#: Whether a requirement is met.
+RESULTS = {
+    "met": mark("met"),
+    "not met": mark("not met"),
+    "cannot be checked": mark("cannot be checked"),
+}
+
+#: Sites that a requirement is about.
+NORM_SITES = {
+    "all": mark("all sites"),
+    "province": mark("sites of the province"),
+    "district": mark("sites of districts"),
+    "commune": mark("sites of communes"),
+    "hub": mark("data centres"),
+    "aggregation": mark("gathering nodes"),
+    "access": mark("ends"),
+    "critical": mark("sites of criticality 4 or 5"),
+    "endpoint": mark("conference endpoints"),
+}
+
+#: What can fail in the dedicated network.
+FAILURES = {
+    "link": mark("Link"),
+    "site": mark("Site"),
+    "segment": mark("Cable or duct section"),
+    "trench": mark("Common trench"),
+    "provider": mark("Provider"),
 }
 
 #: Kinds of values in the layers, for the table of expected columns.
@@ -242,17 +305,58 @@ def access_state(code: str) -> str:
     return _named(ACCESS_STATES, code)
 
 
+def site_status(code: str) -> str:
+    """Name whether a site of the dedicated network is connected."""
+    return _named(SITE_STATUSES, code)
+
+
+def site_role(code: str) -> str:
+    """Name a site's place in the dedicated network."""
+    return _named(SITE_ROLES, code)
+
+
+def link_medium(code: str) -> str:
+    """Name what carries a link of the dedicated network."""
+    return _named(LINK_MEDIA, code)
+
+
+def network_measure(code: str) -> str:
+    """Name what is counted of the dedicated network's sites."""
+    return _named(NETWORK_MEASURES, code)
+
+
+def result(code: str) -> str:
+    """Name whether a requirement is met."""
+    return _named(RESULTS, code)
+
+
+def norm_sites(code: str) -> str:
+    """Name the sites that a requirement is about."""
+    return _named(NORM_SITES, code)
+
+
+def failure(code: str) -> str:
+    """Name a kind of thing that can fail in the dedicated network."""
+    return _named(FAILURES, code)
+
+
 def declared_texts() -> list[str]:
-    """Return the texts that the layers' declarations show to users, for translators.
+    """Return the texts of declarations and tables that users see, for translators.
 
     Returns
     -------
     list of str
-        Descriptions of layers, columns and rasters.
+        Descriptions of layers, columns and rasters; instruments, sources and notes of
+        the built-in requirements of dedicated networks.
     """
+    # Needed here only, and slow to import.
+    from planning import compliance
+
     texts: list[str] = []
     for item in schema.LAYERS.values():
         texts.append(item.description)
         texts.extend(str(column.description) for column in item.table.columns.values())
     texts.extend(raster.description for raster in schema.RASTERS.values())
-    return texts
+    for norm in compliance.norms():
+        texts.extend([norm.instrument, norm.article, norm.source, norm.note])
+    return [text for text in dict.fromkeys(texts) if text]

@@ -39,6 +39,12 @@ def run() -> None:
                 url_path="broadband",
             ),
             st.Page(
+                "app/pages/network.py",
+                title=_("Dedicated network"),
+                icon=":material/device_hub:",
+                url_path="network",
+            ),
+            st.Page(
                 "app/pages/data.py",
                 title=_("Data"),
                 icon=":material/database:",

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.steiner import road_network
-from planning import resilience, ring_design, traffic
+from planning import phases, resilience, ring_design, traffic
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -163,6 +163,30 @@ def rings(
     }
 
 
+def yearly(sites: int, time_limit_s: float, seed: int = 3) -> dict[str, Any]:
+    """Plan the sites of a tree in five years and three classes; return the figures."""
+    rng = np.random.default_rng(seed)
+    head = np.arange(1, sites + 1)
+    tail = np.array([rng.integers(max(0, i - 12), i) for i in head])
+    cost = rng.uniform(5.0, 40.0, sites)
+    ways = phases.ways_to_roots(sites + 1, tail, head, cost, [0], head)
+    start_s = time.perf_counter()
+    plan = phases.phases(
+        rng.uniform(1.0, 5.0, sites),
+        cost,
+        ways,
+        np.full(5, 0.15 * cost.sum()),
+        weight=rng.integers(1, 20, sites),
+        priority=rng.integers(1, 4, sites),
+        time_limit_s=time_limit_s,
+    )
+    return {
+        "sites": sites,
+        "gap_percent_by_class": [round(100.0 * gap, 4) for gap in plan.classes["gap"]],
+        "seconds": round(time.perf_counter() - start_s, 2),
+    }
+
+
 def main() -> None:
     """Run the benchmark of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -179,6 +203,7 @@ def main() -> None:
     result: dict[str, Any] = {"compile_seconds": round(time.perf_counter() - start_s, 1)}
     for sites in (150, 11_000):
         result[f"failures_{sites}"] = failures(sites)
+    result["phases_150"] = yearly(150, arguments.time_limit_s)
     for edges in arguments.edges:
         problem = road_network(150, edges)
         for protected in arguments.protected:

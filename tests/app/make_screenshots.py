@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from coverage import run
 from data import build
 from data.store import Workspace
+from planning import broadband
 from tests.app.server import LAUNCH_ARGUMENTS, ROOT, browser_path, serving
 
 OUT = ROOT / "docs" / "screenshots"
@@ -74,6 +75,12 @@ def take(browser: Browser, address: str) -> None:
         expect(page.locator("[data-testid=stDataFrame]").first).to_be_visible()
         page.wait_for_timeout(1500)
         save(page, f"data_{language}")
+        page.set_viewport_size({"width": 1440, "height": 1900})
+        page.goto(f"{address}/broadband?lang={language}")
+        frame = page.frame_locator("iframe[title*='st_folium']")
+        frame.locator(".leaflet-container").wait_for(timeout=120_000)
+        page.wait_for_timeout(4000)
+        save(page, f"broadband_{language}")
         page.close()
 
 
@@ -90,6 +97,7 @@ def main() -> int:
         folder = arguments.workspace or Path(scratch) / "demo"
         area = Workspace.open(folder) if Workspace.exists(folder) else build.build("demo", folder)
         run.compute(area)
+        broadband.coverage(area)
         log = Path(scratch) / "server.log"
         with serving(folder, log) as address, sync_playwright() as playwright:
             running = playwright.chromium.launch(

@@ -25,6 +25,8 @@ TITLES = {
     ("map", "en"): "Coverage map · Test",
     ("broadband", "vi"): "Băng rộng · Thử",
     ("broadband", "en"): "Broadband · Test",
+    ("network", "vi"): "Mạng truyền số liệu chuyên dùng · Thử",
+    ("network", "en"): "Dedicated network · Test",
     ("data", "vi"): "Dữ liệu · Thử",
     ("data", "en"): "Data · Test",
 }
@@ -175,10 +177,34 @@ def test_routes_are_designed_around_the_map(served, page) -> None:
     expect(page.get_by_role("button", name="Bill of quantities (Excel)")).to_be_visible()
 
 
+def test_a_click_lets_a_site_fail(served, page) -> None:
+    page.goto(f"{served[0]}/network?lang=en")
+    page.get_by_role("tab", name="Failures").click()
+    frame = leaflet(page)
+    expect(page.get_by_text("One-line diagram", exact=True)).to_be_visible()
+    expect(page.locator("[data-testid=stVegaLiteChart] canvas").first).to_be_visible()
+    chosen = page.locator("[data-testid=stSelectbox]").last
+    before = chosen.inner_text()
+    area = frame.locator("#map_div").bounding_box()
+    assert area is not None
+    site = served[1].read("network_sites").to_crs("EPSG:4326").geometry.iloc[4]
+    where = frame.locator("#map_div").evaluate(
+        """(div, at) => {
+          const map = Object.values(window).find(each => each instanceof L.Map);
+          const point = map.latLngToContainerPoint(at);
+          return [point.x, point.y];
+        }""",
+        [site.y, site.x],
+    )
+    frame.locator("#map_div").click(position={"x": where[0], "y": where[1]})
+    expect(chosen).to_contain_text("NS0005")
+    assert "NS0005" not in before or "cuts off" in before
+
+
 def test_the_page_fits_a_phone(served, browser) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
-    for where in ("", "map", "broadband", "data"):
+    for where in ("", "map", "broadband", "network", "data"):
         page.goto(f"{served[0]}/{where}?lang=vi")
         expect(page.locator("h1")).to_have_text(TITLES[where, "vi"])
         page.wait_for_timeout(500)

@@ -1,0 +1,316 @@
+"""The page of the dedicated network: status, failures and design, in both languages."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+import zipfile
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from app import i18n, jobs
+from app.components import network_data, network_design, network_diagram, network_map
+from data.errors import message
+from data.store import Workspace
+from planning import compliance, dedicated_network, network_failures
+from planning import network_design as planner
+from tests.app.test_pages import healthy, texts
+from tests.areas import small_area, write_area
+from tests.planning import networks
+
+TITLES = {"vi": "Mạng truyền số liệu chuyên dùng · Thử", "en": "Dedicated network · Test"}
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_left() -> Iterator[None]:
+    """Jobs belong to sessions, and all sessions of a test have one name."""
+    yield
+    for key in list(jobs.JOBS._jobs):
+        jobs.JOBS.forget(key)
+
+
+def part(app, title: str):
+    """Look at another part of the page."""
+    app.session_state["network.part"] = i18n.translate(message(title))
+    return app.run()
+
+
+def table_with(app, column: str):
+    return next(item.value for item in app.dataframe if column in item.value.columns)
+
+
+def button(app, label: str):
+    (found,) = [item for item in app.button if item.label == label]
+    return found
+
+
+def wait_for(app, condition, seconds: float = 90.0):
+    end = time.monotonic() + seconds
+    while not condition(app):
+        assert time.monotonic() < end, texts(app)
+        time.sleep(0.2)
+        app.run()
+    return app
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize("title", ["Status", "Failures", "Design"])
+def test_every_part_shows_and_shows_again(start, bare, language, title) -> None:
+    app = part(start(bare, "network", language), title)
+    healthy(app)
+    assert app.title[0].value == TITLES[language]
+    app.run()
+    healthy(app)
+
+
+def test_without_a_network_the_page_says_what_to_do(start, tmp_path) -> None:
+    area = small_area()
+    layers = ("network_sites", "network_links")
+    workspace = write_area(tmp_path / "none", area, without=layers)
+    app = start(workspace, "network", "en")
+    healthy(app)
+    assert "There is no dedicated network yet" in app.info[0].value
+    assert not app.tabs
+
+
+def test_without_a_data_centre_nobody_can_be_cut_off(start, tmp_path) -> None:
+    area = small_area()
+    sites = area.network_sites.assign(role="access")
+    workspace = write_area(tmp_path / "none", area, network_sites=sites)
+    app = part(start(workspace, "network", "en"), "Failures")
+    healthy(app)
+    assert "No connected site is a data centre" in app.info[0].value
+    part(app, "Design")
+    healthy(app)
+    assert "nothing to lead to" in app.info[0].value
+
+
+def test_every_share_has_its_denominator(start, bare) -> None:
+    state = dedicated_network.status(bare)
+    app = start(bare, "network", "en")
+    said = texts(app)
+    for level in ("all", "province", "commune"):
+        count, of = state.figure("connected", level)
+        assert f"{100 * count / of:.1f}% {count} of {of}" in re.sub(r"\s+", " ", said)
+    zones = table_with(app, "Unit")
+    rows = state.figures
+    rows = rows[(rows["zone_level"] == "commune") & (rows["level"] == "all")]
+    assert zones["Sites"].sum() == rows.loc[rows["measure"] == "connected", "of"].sum()
+
+
+def test_on_a_planned_day_more_sites_are_connected(start, bare) -> None:
+    sites = bare.read("network_sites")
+    later = dedicated_network.status(bare, "2030-01-01").figure("connected")
+    now = dedicated_network.status(bare).figure("connected")
+    assert later > now
+    app = start(bare, "network", "en")
+    app.button_group(key="keep.network_way").set_value("day").run()
+    app.date_input(key="keep.network_day").set_value("2030-01-01").run()
+    healthy(app)
+    assert f"{later[0]} of {later[1]}" in texts(app)
+    assert sites["status"].eq("planned").any()
+
+
+def test_requirements_have_their_results_and_evidence(start, bare) -> None:
+    state = dedicated_network.status(bare)
+    found = compliance.check_workspace(bare, state)
+    app = start(bare, "network", "en")
+    said = texts(app)
+    for result in ("met", "not met", "cannot be checked"):
+        assert f"{result}: {sum(item.result == result for item in found)}" in said
+    for item in found:
+        assert str(item.evidence) in said
+    app = start(bare, "network", "vi")
+    said = texts(app)
+    assert "không kiểm tra được" in said
+    for item in found:
+        assert str(item.norm.requirement) not in said, "a requirement is not translated"
+
+
+def test_an_own_table_of_requirements_counts_at_once(start, own) -> None:
+    app = start(own, "network", "en")
+    assert "an approved security level" in texts(app)
+    rows = compliance.TABLE.read_text(encoding="utf-8").splitlines()
+    (own.folder / compliance.OWN_FILE).write_text("\n".join(rows[:2]) + "\n", encoding="utf-8")
+    app.run()
+    healthy(app)
+    assert "an approved security level" not in texts(app)
+
+
+def test_another_failure_changes_who_is_cut_off(start, bare) -> None:
+    report = network_failures.analyse(bare)
+    lost = report.cut.groupby(["element", "name"])["site_id"].agg(set)
+    app = part(start(bare, "network", "en"), "Failures")
+    app.button_group(key="keep.network_kind").set_value("site").run()
+    listed = []
+    for site in ("NS0001", "NS0005", "NS0002"):
+        app.selectbox(key="keep.network_site").set_value(site).run()
+        healthy(app)
+        shown = table_with(app, "Cut off")
+        assert set(shown["Site"]) == lost.get(("site", site), set())
+        listed.append(len(shown))
+    assert listed[0] > listed[1] > listed[2] == 0
+    assert "there is another way" in app.success[0].value
+    app.button_group(key="keep.network_kind").set_value("provider").run()
+    healthy(app)
+    name = app.selectbox(key="keep.network_provider").value
+    assert set(table_with(app, "Cut off")["Site"]) == lost["provider", name]
+
+
+def test_a_click_on_the_map_lets_a_site_or_a_link_fail(start, bare) -> None:
+    live = dedicated_network.network(bare)
+    here = live.sites.geometry.to_crs("EPSG:4326").iloc[4]
+    assert network_map.clicked_on(bare, live, (here.y, here.x)) == ("site", 4)
+    link = int(np.flatnonzero((live.tail == 4) | (live.head == 4))[-1])
+    ends = live.sites.geometry.iloc[[live.tail[link], live.head[link]]]
+    middle = ends.iloc[:1].translate(
+        0.5 * (ends.iloc[1].x - ends.iloc[0].x), 0.5 * (ends.iloc[1].y - ends.iloc[0].y)
+    )
+    middle = middle.to_crs("EPSG:4326").iloc[0]
+    kind, position = network_map.clicked_on(bare, live, (middle.y, middle.x))
+    assert kind == "link"
+    assert {live.tail[position], live.head[position]} == {live.tail[link], live.head[link]}
+    assert network_map.clicked_on(bare, live, (0.0, 0.0)) is None
+    app = part(start(bare, "network", "en"), "Failures")
+    app.session_state["network.pick"] = ("site", "NS0005")
+    app.run()
+    healthy(app)
+    assert app.button_group(key="keep.network_kind").value == "site"
+    assert app.selectbox(key="keep.network_site").value == "NS0005"
+
+
+def test_the_page_ranks_and_says_how_often_sites_are_served(start, bare) -> None:
+    report = network_failures.analyse(bare)
+    app = part(start(bare, "network", "vi"), "Failures")
+    healthy(app)
+    assert len(table_with(app, "Tổn thất dự kiến")) == len(report.failures)
+    served = table_with(app, "Độ sẵn sàng")
+    assert len(served) == len(report.sites)
+    least = report.sites["availability_percent"].min()
+    assert served["Độ sẵn sàng"].iloc[0] == f"{least:.3f}".replace(".", ",") + "\u00a0%"
+
+
+def test_every_assumption_has_a_name() -> None:
+    from app.components import network_failures as part_of_page
+
+    assert set(network_failures.assumptions()) == set(part_of_page.ASSUMED)
+
+
+def test_a_wrong_own_assumption_is_one_sentence(start, own) -> None:
+    path = own.folder / network_failures.OWN_FILE
+    path.write_text("name,value,unit,verified,source\nrepair_time,-3,h,no,x\n", encoding="utf-8")
+    app = part(start(own, "network", "en"), "Failures")
+    assert not app.exception
+    assert "repair_time" in app.error[0].value or "-3" in app.error[0].value
+
+
+# The diagram
+
+
+def network_of(rows, links):
+    sites = networks.sites(rows)
+    return dedicated_network.network(
+        dedicated_network.Inventory(sites, networks.links(links, sites))
+    )
+
+
+def test_ends_hang_from_the_node_that_is_fewest_links_away() -> None:
+    live = network_of(
+        [{"role": "hub"}, {"role": "aggregation"}, {"role": "aggregation"}, {}, {}, {}, {}],
+        [
+            {"from_site": "S0", "to_site": "S1"},
+            {"from_site": "S1", "to_site": "S2"},
+            {"from_site": "S2", "to_site": "S3"},
+            {"from_site": "S3", "to_site": "S4"},
+            {"from_site": "S0", "to_site": "S5"},
+        ],
+    )
+    found = network_diagram.tiers(live)
+    assert found.centres == [0]
+    assert found.nodes == [1, 2]
+    assert found.members == {2: [3, 4], 0: [5], -1: [6]}
+
+
+@pytest.mark.parametrize("ends", [0, 1, 150])
+def test_the_diagram_draws_every_site_once(ends) -> None:
+    rows = [{"role": "hub"}, {"role": "aggregation"}, {"role": "aggregation"}, *[{}] * ends]
+    links = [{"from_site": "S0", "to_site": "S1"}, {"from_site": "S0", "to_site": "S2"}]
+    links += [{"from_site": f"S{1 + k % 2}", "to_site": f"S{3 + k}"} for k in range(ends)]
+    live = network_of(rows, links)
+    failed = np.array([0], np.int64)
+    drawn = network_diagram.chart(live, ["#1d7f8c"] * len(rows), failed_links=failed).to_dict()
+    data = [values for values in drawn["datasets"].values() if values]
+    boxes = next(values for values in data if "x2" in values[0])
+    # More ends than fit are counted, one box for each node.
+    shown = ends if ends / 2 <= network_diagram.MOST_SQUARES else 2
+    assert len(boxes) == 3 + shown
+    down = [point for values in data if "link" in values[0] for point in values if point["down"]]
+    assert {point["link"] for point in down} == {0}
+
+
+# Design
+
+
+def test_a_network_is_designed_and_taken_along(start, bare) -> None:
+    app = part(start(bare, "network", "en"), "Design")
+    assert "Sites that are not connected: 1" in app.expander[0].label
+    button(app, "Design the network").click().run()
+    wait_for(app, lambda a: bool(a.metric))
+    healthy(app)
+    assert app.metric[0].value == "1 of 1"
+    said = " ".join(item.value for item in app.markdown)
+    assert "(proven)" in said
+    bill = table_with(app, "Quantity")
+    assert bill["Item"].iloc[-1] == "Total"
+    made = app.session_state["network.design"][1]
+    assert zipfile.is_zipfile(io.BytesIO(made.files["bill.xlsx"]))
+    assert made.files["design.gpkg"].startswith(b"SQLite format 3")
+    # Another question: the old answer is no longer shown.
+    app.number_input(key="network.budget").set_value(1.0).run()
+    healthy(app)
+    assert not app.metric
+    assert "made anew" in texts(app)
+
+
+def test_a_design_can_be_cancelled(start, bare, monkeypatch) -> None:
+    def endless(*_args, on_progress, **_options):
+        while True:
+            on_progress(0.1)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(planner, "design", endless)
+    app = part(start(bare, "network", "en"), "Design")
+    button(app, "Design the network").click().run()
+    wait_for(app, lambda a: any(item.label == "Cancel" for item in a.button))
+    button(app, "Cancel").click().run()
+    wait_for(app, lambda a: any("Cancelled" in item.value for item in a.info))
+
+
+def test_the_gap_is_said_in_words(bare) -> None:
+    made = planner.design(bare, planner.NetworkDesignRequest(points=0, time_limit_s=1.0))
+    i18n.use("en")
+    try:
+        assert "(proven)" in network_design.proof(made)
+    finally:
+        i18n.use(i18n.DEFAULT)
+
+
+def test_a_report_is_computed_once(start, own: Workspace, monkeypatch) -> None:
+    calls = []
+    analyse = network_failures.analyse
+
+    def counted(*args, **options):
+        calls.append(1)
+        return analyse(*args, **options)
+
+    monkeypatch.setattr(network_data.network_failures, "analyse", counted)
+    links = own.read("network_links")
+    provenance = {"network_links": own.provenance()["network_links"]}
+    own.write({"network_links": links.assign(cost_month=1.0)}, provenance)
+    app = part(start(own, "network", "en"), "Failures")
+    app.run()
+    healthy(app)
+    assert len(calls) == 1
