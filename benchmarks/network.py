@@ -182,7 +182,10 @@ def yearly(sites: int, time_limit_s: float, seed: int = 3) -> dict[str, Any]:
     )
     return {
         "sites": sites,
-        "gap_percent_by_class": [round(100.0 * gap, 4) for gap in plan.classes["gap"]],
+        "gap_percent_by_class_the_ones_before_kept": [
+            round(100.0 * gap, 4) for gap in plan.classes["kept_gap"]
+        ],
+        "gap_percent_first_class": round(100.0 * plan.classes["gap"].iloc[0], 4),
         "seconds": round(time.perf_counter() - start_s, 2),
     }
 

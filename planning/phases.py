@@ -55,8 +55,10 @@ class Phases:
         Cost per year.
     classes
         A row per priority, first to last: priority, sites, served (by the end), value
-        (weight times years of service), bound (proven: no plan that does as well for the
-        classes before has more), gap ((bound - value) / value).
+        (weight times years of service); kept_bound and kept_gap (proven: no plan that
+        leaves the classes before as they are has more); bound and gap (proven: nor has
+        any other plan that does as well for the classes before). A gap is
+        (bound - value) / value.
     too_dear
         Sites that cost more, with all that they need, than all budgets together.
     """
@@ -74,8 +76,8 @@ class Phases:
 
     @property
     def gap(self) -> float:
-        """Greatest gap of any class."""
-        return float(self.classes["gap"].max()) if len(self.classes) else 0.0
+        """Greatest gap of any class, the classes before it left as they are."""
+        return float(self.classes["kept_gap"].max()) if len(self.classes) else 0.0
 
 
 def phases(
@@ -272,6 +274,13 @@ def _wrong_count(given: NDArray[np.generic], sites: int) -> Ints:
     )
 
 
+def _gap(value: float, bound: float) -> float:
+    # Bounds are proven to one in a million: what is closer counts as equal.
+    if bound <= value * (1.0 + 4e-6):
+        return 0.0
+    return (bound - value) / value if value > 0.0 else math.inf
+
+
 def _served_from(year: Ints, years: int) -> NDArray[np.bool_]:
     """Return a table of items and years: whether the year has come."""
     return (year[:, np.newaxis] >= 0) & (np.arange(years) >= year[:, np.newaxis])
@@ -378,9 +387,11 @@ class _Plan:
             def report(share: float, begin: float = begin) -> None:
                 on_progress(min(begin + share / len(ranks), 0.999))
 
-            bound = self._improve(members, floors, left_s / (len(ranks) - done), report)
+            kept, bound = self._improve(members, floors, left_s / (len(ranks) - done), report)
             value = self.value_of(members, self.site_year)
             bound = max(bound, value)
+            # Another plan of the classes before may have let this one have more.
+            kept = max(min(kept, bound), value)
             floors.append((members, value))
             self.rows.append(
                 {
@@ -388,12 +399,10 @@ class _Plan:
                     "sites": members.size,
                     "served": int(np.count_nonzero(self.site_year[members] >= 0)),
                     "value": value,
+                    "kept_bound": kept,
+                    "kept_gap": _gap(value, kept),
                     "bound": bound,
-                    "gap": 0.0
-                    if bound <= value
-                    else (bound - value) / value
-                    if value
-                    else math.inf,
+                    "gap": _gap(value, bound),
                 }
             )
 
@@ -437,27 +446,57 @@ class _Plan:
         floors: list[tuple[Ints, float]],
         limit_s: float,
         on_progress: Callable[[float], None],
-    ) -> float:
-        """Solve the programme of one class; return its bound."""
+    ) -> tuple[float, float]:
+        """Solve the programme of one class.
+
+        Returns
+        -------
+        tuple
+            Bounds of its value: with the classes before as they are, and otherwise.
+        """
+        kept = math.inf
+        if floors:
+            # First with the classes before as they are: far fewer choices, good plans soon.
+            begin_s = time.monotonic()
+            solution = self._programme(
+                members,
+                floors,
+                0.0,
+                0.4 * limit_s,
+                on_progress=lambda s: on_progress(0.4 * s),
+                fixed=True,
+            )
+            kept = self._bound_of(solution, members)
+            if solution.values is not None:
+                self._accept(solution.values, members, floors)
+            limit_s -= time.monotonic() - begin_s
         bound = math.inf
+        before = self.site_year.copy()
         # Rounding may let a budget be exceeded by a hair: then once more with a hair less.
         for short in (0.0, 2e-6):
-            solution = self._programme(members, floors, short, limit_s, on_progress)
+            solution = self._programme(
+                members,
+                floors,
+                short,
+                limit_s,
+                on_progress=lambda s: on_progress(0.4 + 0.6 * s if floors else s),
+            )
             if short == 0.0:
-                bound = -solution.bound if math.isfinite(solution.bound) else math.inf
-                bound += 2e-6 * abs(bound) if math.isfinite(bound) else 0.0
-            if solution.values is None:
+                bound = self._bound_of(solution, members)
+            if solution.values is None or self._accept(solution.values, members, floors):
                 break
-            if self._accept(solution.values, members, floors):
-                break
+        moved = [np.any(before[group] != self.site_year[group]) for group, _ in floors]
+        # The first bound holds for the classes before as they were.
+        return (bound if any(moved) or not floors else kept), bound
+
+    def _bound_of(self, solution: milp.MilpSolution, members: Ints) -> float:
+        """Return what no plan exceeds, from the bound that the solver found."""
         most = math.fsum((self.worth[members] * self.years).tolist())
-        value = self.value_of(members, self.site_year)
-        bound = min(bound, most)
+        bound = -solution.bound if math.isfinite(solution.bound) else math.inf
+        # The solver proves to one in a million.
+        bound = min(bound + 2e-6 * abs(bound), most) if math.isfinite(bound) else most
         whole = bool(np.all(self.worth[members] == np.floor(self.worth[members])))
-        if whole and most < 2.0**50:
-            bound = math.floor(bound + 1e-9)
-        # The solver proves to one in a million: closer is as good as equal.
-        return value if bound <= value * (1.0 + 4e-6) else bound
+        return float(math.floor(bound + 1e-9)) if whole and most < 2.0**50 else bound
 
     def _accept(self, values: Floats, members: Ints, floors: list[tuple[Ints, float]]) -> bool:
         """Take a solution over if it keeps all rules and gains; say whether it keeps them."""
@@ -486,8 +525,11 @@ class _Plan:
         floors: list[tuple[Ints, float]],
         short: float,
         limit_s: float,
+        *,
         on_progress: Callable[[float], None],
+        fixed: bool = False,
     ) -> milp.MilpSolution:
+        """Solve the programme of a class, its earlier ones as good as now or `fixed`."""
         sites, years, pieces = self.sites, self.years, self.piece_price.size
         x = np.arange(sites * years).reshape(sites, years)
         z = sites * years + np.arange(pieces * years).reshape(pieces, years)
@@ -525,7 +567,19 @@ class _Plan:
             low.append(np.array([-np.inf]))
             high.append(np.array([money[year] * (1.0 - short)]))
             count += 1
+        upper = np.ones(columns)
+        upper[x[self.too_dear].ravel()] = 0.0
+        served = _served_from(self.site_year, years)
         for group, value in floors:
+            if fixed:
+                upper[x[group]] = served[group]
+                at = x[group][served[group]]
+                if at.size:
+                    entries.append((np.full(at.size, count), at, np.ones(at.size)))
+                    low.append(np.array([float(at.size)]))
+                    high.append(np.array([np.inf]))
+                    count += 1
+                continue
             if value <= 0.0:
                 continue
             at = x[group].ravel()
@@ -544,14 +598,12 @@ class _Plan:
         gain = np.zeros(columns)
         gain[x[members].ravel()] = np.repeat(self.worth[members], years)
         unit = max(float(gain.max(initial=0.0)), 1e-300)
-        upper = np.ones(columns)
-        upper[x[self.too_dear].ravel()] = 0.0
         is_whole = np.ones(columns, bool)
         if self.carry_over:
             # A piece is never worth building in part: it is whole by itself.
             is_whole[z.ravel()] = False
         start = np.zeros(columns)
-        start[x] = _served_from(self.site_year, years)
+        start[x] = served
         start[z] = _served_from(self.piece_year, years)
         solution = milp.minimise(
             -gain / unit,
@@ -575,7 +627,8 @@ class _Plan:
         edge_year = np.full(self.edge_price.size, -1, np.int64)
         used = self.piece_of >= 0
         edge_year[used] = self.piece_year[self.piece_of[used]]
-        columns = ["priority", "sites", "served", "value", "bound", "gap"]
+        columns = ["priority", "sites", "served", "value"]
+        columns += ["kept_bound", "kept_gap", "bound", "gap"]
         return Phases(
             self.site_year,
             edge_year,

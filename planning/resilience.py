@@ -248,12 +248,12 @@ class _Rooted:
     def slots(self) -> tuple[Ints, Ints, Ints]:
         return self.first, self.neighbour, self.edge
 
-    @property
-    def in_tree(self) -> NDArray[np.uint8]:
-        """Mark of the edges that the search went over."""
-        marks = np.zeros(self.n_edges + self.n_roots, np.uint8)
-        marks[self.parent_edge[self.parent_edge >= 0]] = 1
-        return marks
+    def shallow_tree(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Return the tree of a breadth-first search; see the kernel."""
+        order, place, size = (np.zeros(self.n_nodes + 1, np.int64) for _ in range(3))
+        child = np.empty(self.n_edges + self.n_roots, np.int64)
+        kernels.shallow_tree(*self.slots, self.n_nodes, order, place, size, child)
+        return order, place, size, child
 
     def seen_without(self, *, edges: Ints, nodes: Ints) -> Bools:
         """Return which nodes reach a root while edges and nodes are down."""
@@ -399,8 +399,8 @@ def single_failures(
 ) -> Failures:
     """Find what every single failure of an edge, a node or a risk group cuts off.
 
-    Edges and nodes come from one depth-first search (time linear in the network); risk
-    groups from one search each, unless the group leaves a spanning tree whole.
+    Edges and nodes come from one depth-first search (time linear in the network); for a
+    risk group, only what lies below its edges in a shallow spanning tree is searched.
 
     Parameters
     ----------
@@ -480,12 +480,9 @@ def _group_losses(
     count = np.zeros(len(groups), np.int64)
     weighed = np.zeros(len(groups))
     ever = np.zeros(network.n_nodes + 1, np.uint8)
-    reached = (network.place >= 0).astype(np.uint8)
     kernels.group_losses(
         *network.slots,
-        network.n_nodes,
-        network.in_tree,
-        reached,
+        *network.shallow_tree(),
         first,
         edges,
         weight,

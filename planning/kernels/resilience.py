@@ -117,13 +117,70 @@ def reach(
 
 
 @njit(cache=True, nogil=True)
-def group_losses(
+def shallow_tree(
     first: Ints,
     neighbour: Ints,
     edge: Ints,
     start: int,
-    in_tree: Mask,
-    reached: Mask,
+    order: Ints,
+    place: Ints,
+    size: Ints,
+    child: Ints,
+) -> None:
+    """Search breadth first, and put every subtree of the tree found in one stretch.
+
+    Parameters
+    ----------
+    order, place
+        out: nodes so that each subtree is a stretch, where each stands, -1 if not reached.
+    size
+        out: nodes in the subtree of each node.
+    child
+        out: for each edge of the tree its node farther from `start`, otherwise -1.
+    """
+    count = first.shape[0] - 1
+    parent = np.empty(count, np.int64)
+    queue = np.empty(count, np.int64)
+    free = np.empty(count, np.int64)
+    place[:] = -1
+    child[:] = -1
+    queue[0] = start
+    place[start] = 0
+    read, write = 0, 1
+    while read < write:
+        v = queue[read]
+        read += 1
+        size[v] = 1
+        for p in range(first[v], first[v + 1]):
+            w = neighbour[p]
+            if place[w] < 0:
+                place[w] = 0
+                parent[w] = v
+                child[edge[p]] = w
+                queue[write] = w
+                write += 1
+    for i in range(write - 1, 0, -1):
+        size[parent[queue[i]]] += size[queue[i]]
+    free[start] = 1
+    order[0] = start
+    for i in range(1, write):
+        v = queue[i]
+        u = parent[v]
+        place[v] = free[u]
+        free[u] += size[v]
+        free[v] = place[v] + 1
+        order[place[v]] = v
+
+
+@njit(cache=True, nogil=True)
+def group_losses(
+    first: Ints,
+    neighbour: Ints,
+    edge: Ints,
+    order: Ints,
+    place: Ints,
+    size: Ints,
+    child: Ints,
     group_first: Ints,
     group_edge: Ints,
     weight: Floats,
@@ -131,43 +188,68 @@ def group_losses(
     lost_weight: Floats,
     ever_lost: Mask,
 ) -> None:
-    """Fail every group of edges in turn; count and weigh the nodes that lose `start`.
+    """Fail every group of edges in turn; count and weigh the nodes that lose the start.
+
+    Only the subtrees below the edges of a group are looked at: the rest of the tree
+    still holds together.
 
     Parameters
     ----------
-    in_tree
-        Edges of a spanning tree: without one of them down, nothing is lost.
-    reached
-        Nodes that `start` reaches when all is up.
+    order, place, size, child
+        As `shallow_tree` gives them.
     lost_count, lost_weight
         out: nodes lost and the sum of their weights, per group.
     ever_lost
         in and out: is set for nodes that any group cuts off.
     """
     count = first.shape[0] - 1
-    edge_down = np.zeros(in_tree.shape[0], np.uint8)
-    node_down = np.zeros(count, np.uint8)
-    seen = np.empty(count, np.uint8)
+    edge_down = np.zeros(child.shape[0], np.uint8)
+    # 0: still connected by the tree; 1: below a cut; 2: below a cut, but connected anew.
+    state = np.zeros(count, np.uint8)
+    below = np.empty(count, np.int64)
     stack = np.empty(count, np.int64)
     for g in range(group_first.shape[0] - 1):
         lost_count[g] = 0
         lost_weight[g] = 0.0
-        matters = False
-        for p in range(group_first[g], group_first[g + 1]):
-            if in_tree[group_edge[p]]:
-                matters = True
-        if not matters:
-            continue
-        for p in range(group_first[g], group_first[g + 1]):
-            edge_down[group_edge[p]] = 1
-        reach(first, neighbour, edge, start, edge_down, node_down, seen, stack)
-        for p in range(group_first[g], group_first[g + 1]):
-            edge_down[group_edge[p]] = 0
-        for v in range(count):
-            if reached[v] and not seen[v]:
+        found = 0
+        for k in range(group_first[g], group_first[g + 1]):
+            top = child[group_edge[k]]
+            edge_down[group_edge[k]] = 1
+            if top < 0 or state[top] != 0:
+                continue
+            for i in range(place[top], place[top] + size[top]):
+                v = order[i]
+                if state[v] == 0:
+                    state[v] = 1
+                    below[found] = v
+                    found += 1
+        depth = 0
+        for i in range(found):
+            v = below[i]
+            for p in range(first[v], first[v + 1]):
+                if not edge_down[edge[p]] and state[neighbour[p]] == 0:
+                    state[v] = 2
+                    stack[depth] = v
+                    depth += 1
+                    break
+        while depth > 0:
+            depth -= 1
+            v = stack[depth]
+            for p in range(first[v], first[v + 1]):
+                w = neighbour[p]
+                if state[w] == 1 and not edge_down[edge[p]]:
+                    state[w] = 2
+                    stack[depth] = w
+                    depth += 1
+        for i in range(found):
+            v = below[i]
+            if state[v] == 1:
                 lost_count[g] += 1
                 lost_weight[g] += weight[v]
                 ever_lost[v] = 1
+            state[v] = 0
+        for k in range(group_first[g], group_first[g + 1]):
+            edge_down[group_edge[k]] = 0
 
 
 @njit(cache=True, nogil=True)
