@@ -319,13 +319,18 @@ class Failures:
 
     def lost_by_edge(self, edge: int) -> Ints:
         """Return the nodes that lose every root when an edge fails, ascending."""
-        self._require(edge, self.edge_count.size, "Edge")
+        self._require_edge(edge)
         start, stop = self._edge_span[edge]
         return np.sort(self._network.order[start:stop])
 
     def lost_by_node(self, node: int) -> Ints:
         """Return the other nodes that lose every root when a node fails, ascending."""
-        self._require(node, self.node_count.size, "Node")
+        if not 0 <= node < self.node_count.size:
+            raise InputError(
+                "Node {value} is not there, expected 0 to {last}",
+                value=node,
+                last=self.node_count.size - 1,
+            )
         spans = self._node_span[self._node_first[node] : self._node_first[node + 1]]
         parts = [self._network.order[start:stop] for start, stop in spans.tolist()]
         return np.sort(np.concatenate([np.empty(0, np.int64), *parts]))
@@ -347,7 +352,7 @@ class Failures:
         down = checked_nodes(nodes, self.unserved.size, "nodes")
         cut = whole_numbers(edges, "edges")
         for edge in (cut.min(initial=0), cut.max(initial=0)) if cut.size else ():
-            self._require(int(edge), self.edge_count.size, "Edge")
+            self._require_edge(int(edge))
         lost = ~self._network.seen_without(edges=cut, nodes=down) & ~self.unserved
         lost[down] = False
         return np.flatnonzero(lost).astype(np.int64)
@@ -378,14 +383,12 @@ class Failures:
         group = dict(zip(self.groups, by_group.tolist(), strict=True))
         return Losses(np.maximum(edge, 0.0), np.maximum(node, 0.0), group)
 
-    @staticmethod
-    def _require(index: int, count: int, kind: str) -> None:
-        if not 0 <= index < count:
+    def _require_edge(self, edge: int) -> None:
+        if not 0 <= edge < self.edge_count.size:
             raise InputError(
-                "{kind} {value} is not there, expected 0 to {last}",
-                kind=kind,
-                value=index,
-                last=count - 1,
+                "Edge {value} is not there, expected 0 to {last}",
+                value=edge,
+                last=self.edge_count.size - 1,
             )
 
 

@@ -370,8 +370,7 @@ class _Links:
         numbers = whole_numbers(edges, name)
         if numbers.size and numbers.max() >= self.tail.size:
             raise InputError(
-                "{kind} {value} is not there, expected 0 to {last}",
-                kind="Edge",
+                "Edge {value} is not there, expected 0 to {last}",
                 value=int(numbers.max()),
                 last=self.tail.size - 1,
             )
