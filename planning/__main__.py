@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from data.errors import InputError, PhuSongError, Problem, ValidationError
-from planning import data_commands, network_commands
+from planning import data_commands, fibre_commands, network_commands
 
 if TYPE_CHECKING:
     from coverage.results import CoverageResult
@@ -579,6 +579,17 @@ def _total(total: dict[str, Any]) -> str:
         f"{total['count']} areas, {total['area_km2']:.1f} km², {total['people']:.0f} people, "
         f"{total['villages']} villages"
     )
+
+
+def _with_progress(
+    run: Callable[[Workspace, argparse.Namespace, Callable[[float], None]], None],
+    label: str,
+    arguments: argparse.Namespace,
+) -> None:
+    workspace = _open(arguments)
+    _check_out(arguments.out)
+    with _Progress(label) as progress:
+        run(workspace, arguments, progress)
 
 
 def _fibre_design(arguments: argparse.Namespace) -> None:
@@ -1354,6 +1365,23 @@ def _parser() -> argparse.ArgumentParser:
         "Connect sites at least cost, or most people for a budget.",
     )
     _add_design_options(design)
+
+    fibre_commands.add_access_options(
+        add(
+            fibre_actions,
+            "access",
+            lambda arguments: _with_progress(fibre_commands.access, "fibre access", arguments),
+            "Place cabinets and splitters for homes without fixed broadband.",
+        )
+    )
+    fibre_commands.add_share_options(
+        add(
+            fibre_actions,
+            "share",
+            lambda arguments: _with_progress(fibre_commands.share, "fibre share", arguments),
+            "Compare routes to the masts of several owners, built apart and together.",
+        )
+    )
 
     network = commands.add_parser("network", help="the dedicated data network of government")
     network_actions = network.add_subparsers(required=True, metavar="ACTION")
