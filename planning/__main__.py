@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from data.errors import InputError, PhuSongError, Problem, ValidationError
-from planning import data_commands, fibre_commands, network_commands
+from planning import data_commands, fibre_commands, network_commands, network_plan_commands
 
 if TYPE_CHECKING:
     from coverage.results import CoverageResult
@@ -1123,6 +1123,47 @@ def _add_design_options(design: argparse.ArgumentParser) -> None:
     design.add_argument("--out", type=Path, required=True, metavar="DIR")
 
 
+def _add_network_design_options(design: argparse.ArgumentParser) -> None:
+    design.add_argument(
+        "--protect",
+        type=_words,
+        default=(),
+        metavar="district,…",
+        help="sites that no single link or duct section shall cut off: province, district, "
+        "commune, aggregation, access, critical, endpoint or all (default: none)",
+    )
+    design.add_argument(
+        "--on",
+        metavar="DATE",
+        help="day of the network that is extended, as YYYY-MM-DD (default: the state as recorded)",
+    )
+    design.add_argument(
+        "--zone", nargs="+", action="extend", metavar="CODE", help="connect only sites in these"
+    )
+    design.add_argument("--owner", metavar="NAME", help="whose fibre and ducts are one's own (all)")
+    design.add_argument(
+        "--cores", type=_whole(1, 10_000), default=2, metavar="N", help="fibres of a link (2)"
+    )
+    design.add_argument(
+        "--reach-m",
+        type=_positive,
+        default=2000.0,
+        metavar="M",
+        help="how far from a route a site may lie (2000)",
+    )
+    design.add_argument(
+        "--allow",
+        type=_ways,
+        default="aerial,trench",
+        metavar="aerial,trench",
+        help="ways to lay new cable along roads, also trench_unpaved or trench_paved",
+    )
+    design.add_argument(
+        "--time-limit", type=_positive, metavar="S", help="seconds for the search (15)"
+    )
+    design.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m planning", description="Telecom infrastructure planning.")
     workspace = _Parser(add_help=False)
@@ -1393,6 +1434,81 @@ def _parser() -> argparse.ArgumentParser:
             "Count who is connected on a day, what single failures cut off, and check the rules.",
         )
     )
+    failures = add(
+        network_actions,
+        "failures",
+        lambda arguments: network_plan_commands.network_failures(
+            _open(arguments), arguments, _Progress("network failures")
+        ),
+        "Say what single failures cut off, how often sites are served, and where it is tight.",
+    )
+    failures.add_argument(
+        "--on", metavar="DATE", help="day, as YYYY-MM-DD (default: the state as recorded)"
+    )
+    failures.add_argument(
+        "--samples",
+        type=_whole(1, 10_000_000),
+        default=20_000,
+        metavar="N",
+        help="of availabilities that are too much work to compute (20000)",
+    )
+    failures.add_argument("--out", type=Path, required=True, metavar="DIR")
+    extend = add(
+        network_actions,
+        "design",
+        lambda arguments: network_plan_commands.network_design(
+            _open(arguments), arguments, _Progress("network design")
+        ),
+        "Connect the other sites at least cost, and protect chosen ones by rings.",
+    )
+    extend.add_argument(
+        "--budget",
+        type=_not_negative,
+        metavar="N",
+        help="what may be spent, in the currency of the unit costs (default: all that is asked)",
+    )
+    extend.add_argument(
+        "--points",
+        type=_whole(0, 20),
+        default=4,
+        metavar="N",
+        help="steps of the trade-off between cost and availability (4)",
+    )
+    _add_network_design_options(extend)
+    phase = add(
+        network_actions,
+        "phase",
+        lambda arguments: network_plan_commands.network_phase(
+            _open(arguments), arguments, _Progress("network phase")
+        ),
+        "Plan which sites are connected in which year.",
+    )
+    phase.add_argument(
+        "--years", type=_whole(1, 30), required=True, metavar="N", help="length of the plan"
+    )
+    phase.add_argument(
+        "--budget-per-year",
+        type=_not_negative,
+        required=True,
+        metavar="N",
+        help="in the currency of the unit costs",
+    )
+    phase.add_argument(
+        "--priority",
+        default="criticality",
+        metavar="WHAT",
+        help="who comes first: criticality (the default), level, or none",
+    )
+    phase.add_argument(
+        "--first-year", type=_whole(1900, 2200), metavar="YYYY", help="default: years from 1 on"
+    )
+    phase.add_argument(
+        "--no-carry-over",
+        dest="carry_over",
+        action="store_false",
+        help="money that is left in a year is lost",
+    )
+    _add_network_design_options(phase)
 
     app = add(commands, "app", _app, "Start the app in the browser.")
     app.add_argument("--port", type=_whole(1, 65535), metavar="N", help="default: 8501")

@@ -12,18 +12,15 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import NDArray
 
-from data import schema
-from data.errors import InputError, Message, Problem, message
+from data.errors import Message, Problem, message
 from data.interchange import guarded
 from data.store import Workspace
 from planning import (
@@ -32,39 +29,21 @@ from planning import (
     dedicated_network,
     fibre,
     network_failures,
-    route_graph,
 )
 from planning import network_problem as numbers
 from planning.cost import CostRange
 from planning.dedicated_network import Inventory
+from planning.network_designer import Choice, Designer
+from planning.network_designer import NetworkDesignRequest as NetworkDesignRequest
 from planning.network_failures import FailureReport
 from planning.network_problem import PROTECT as PROTECT
-from planning.network_problem import Whole
-from planning.prize_collecting import budget_tree, cost_benefit_curve
-from planning.resilience import HOURS_PER_YEAR, single_failures
-from planning.ring_design import Exposure, RingDesign, ring_design
-from planning.steiner import relative_gap, steiner_tree
+from planning.resilience import HOURS_PER_YEAR
+from planning.ring_design import Exposure
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Progress = Callable[[float], None]
-
-#: Capacity of a new link, each way. [Mbit/s]
-LINK_MBPS = 1000.0
-
-#: Time for the search where the request has no limit: all of the main design. [s]
-TIME_S = 15.0
-
-#: Shares of it for the first try, whose bound holds, and for one that follows.
-_FIRST, _NEXT = 0.5, 0.1
-
-#: How many times a design is made anew because cables have too few free cores, or ways
-#: of a protected site lie in one trench.
-_ROUNDS = 5
-
-#: What a cable without free cores adds to the length of a way. [m]
-_FULL_M = 1e5
 
 #: Doubts about lines that a summary lists.
 _MOST_PROBLEMS = 50
@@ -74,60 +53,16 @@ def _silent(_: float) -> None:
     return None
 
 
-@dataclass(frozen=True)
-class NetworkDesignRequest:
-    """What is to be designed.
+def _rising(on_progress: Progress) -> Progress:
+    """Return a progress that never falls, whichever search begins anew."""
+    most = 0.0
 
-    Parameters
-    ----------
-    protect
-        Sites that no single link or duct section shall cut off, of `PROTECT`.
-    on
-        Day of the network that is extended; None for the state as recorded.
-    zones
-        Codes of the zones whose sites are connected; None for all.
-    budget
-        What may be spent, in the currency of the unit costs; None to connect all.
-    owner, cores_per_site, road_items, reach_m, time_limit_s
-        As in `planning.fibre.DesignRequest`; cores count for each link.
-    points
-        Steps of the trade-off: so many budgets up to the whole cost, and so many shares
-        of the sites to protect; 0 to leave it out.
-    """
+    def report(share: float) -> None:
+        nonlocal most
+        most = max(most, share)
+        on_progress(most)
 
-    protect: tuple[str, ...] = ()
-    on: str | None = None
-    zones: tuple[str, ...] | None = None
-    budget: float | None = None
-    owner: str | None = None
-    cores_per_site: int = 2
-    road_items: tuple[str, ...] = route_graph.ROAD_ITEMS
-    reach_m: float = 2_000.0
-    time_limit_s: float | None = None
-    points: int = 4
-
-    def __post_init__(self) -> None:
-        self.routes()
-        for name in self.protect:
-            if name not in PROTECT:
-                raise InputError(
-                    "There are no sites called {value} to protect (expected some of {expected})",
-                    value=name,
-                    expected=", ".join(PROTECT),
-                )
-        dedicated_network.as_day(self.on)
-
-    def routes(self) -> fibre.DesignRequest:
-        """Return the rules of the routes."""
-        return fibre.DesignRequest(
-            zones=self.zones,
-            owner=self.owner,
-            cores_per_site=self.cores_per_site,
-            budget=self.budget,
-            road_items=self.road_items,
-            reach_m=self.reach_m,
-            time_limit_s=self.time_limit_s,
-        )
+    return report
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +107,8 @@ class NetworkDesign:
         availability_percent (mean of all sites, 0 for those not connected),
         protected_percent (mean of those to protect), lost_hours (criticality times
         hours a year without service, all sites).
+    designer, choice
+        What it was made with, for `planning.network_phases`.
     notes
         What a reader should know.
     problems
@@ -195,570 +132,11 @@ class NetworkDesign:
     after: FailureReport
     inventory: Inventory
     tradeoff: pd.DataFrame
+    designer: Designer
+    choice: Choice
     notes: tuple[Message, ...] = ()
     problems: tuple[Problem, ...] = ()
     summary: dict[str, Any] = field(default_factory=dict)
-
-
-# ----------------------------------------------------------------------------------------
-# Choosing stretches
-
-
-@dataclass(frozen=True, eq=False)
-class _Link:
-    """A new link along stretches."""
-
-    start: str
-    end: str
-    edges: tuple[int, ...]  # of the whole network
-    site: int  # position among the sites to connect, -1 for live ones
-
-
-@dataclass(frozen=True, eq=False)
-class _Choice:
-    """Stretches that are built, and what is proven about the choice."""
-
-    edges: fibre.Edges
-    whole: Whole
-    chosen: Ints  # edges of the whole network, without live links
-    links: tuple[_Link, ...]
-    connected: Bools  # of the sites to connect
-    cost: float
-    bound: float
-    gap: float
-    exposed: Mapping[int, list[Exposure]]
-
-
-class _Designer:
-    """Designs of one problem: for all sites, a budget, or some sites to protect."""
-
-    def __init__(self, problem: numbers.Problem, request: NetworkDesignRequest) -> None:
-        self.problem = problem
-        self.request = request
-        self.limit_s = TIME_S if request.time_limit_s is None else request.time_limit_s
-        self.costs = problem.task.costs
-        self.first_whole: Whole | None = None
-        live = problem.live.sites["site_id"].to_numpy(dtype=object)
-        self.site_at = dict(zip(problem.live_node.tolist(), live.tolist(), strict=True))
-
-    def whole(self, edges: fibre.Edges) -> Whole:
-        """Return the network; what fails together does not depend on prices."""
-        if self.first_whole is None:
-            self.first_whole = numbers.whole_network(self.problem, edges)
-        known = self.first_whole
-        price = np.where(known.stretch >= 0, edges.cost[known.stretch], 0.0)
-        return replace(known, cost=price)
-
-    @property
-    def site_cost(self) -> float:
-        """Typical cost of the equipment of a site that gets one link."""
-        return (
-            self.costs["router_access"].cost.typical + 2 * self.costs["optical_module"].cost.typical
-        )
-
-    def tree(self, on_progress: Progress = _silent) -> _Choice:
-        """Connect all sites at least cost."""
-        problem = self.problem
-        terminals = problem.node[problem.node >= 0]
-        root = problem.task.root
-        if root is None or not len(terminals):
-            return self._within_cores(lambda _, __: (np.zeros(0, np.int64), 0.0), on_progress)
-
-        def solve(edges: fibre.Edges, time_limit_s: float) -> tuple[Ints, float]:
-            found = steiner_tree(
-                edges.tail,
-                edges.head,
-                edges.cost,
-                np.r_[terminals, root],
-                time_limit_s=time_limit_s,
-                on_progress=on_progress,
-            )
-            return found.edges, found.lower_bound
-
-        return self._within_cores(solve, on_progress)
-
-    def for_budget(self, budget: float, on_progress: Progress = _silent) -> _Choice:
-        """Connect the sites that are worth most for a budget."""
-        problem, edges = self.problem, self.problem.task.edges
-        there = np.flatnonzero(problem.node >= 0)
-        extra = problem.n_nodes + np.arange(len(there))
-        worth = self.worth
-        root = problem.task.root
-        if root is None or not len(there):
-            return self.tree(on_progress)
-
-        def solve(now: fibre.Edges, time_limit_s: float) -> tuple[Ints, float]:
-            # The equipment of a site is an edge behind it.
-            found = budget_tree(
-                np.r_[now.tail, problem.node[there]],
-                np.r_[now.head, extra],
-                np.r_[now.cost, np.full(len(there), self.site_cost)],
-                dict(zip(extra.tolist(), worth[there].tolist(), strict=True)),
-                [root],
-                budget,
-                time_limit_s=time_limit_s,
-                on_progress=on_progress,
-            )
-            return found.edges, found.upper_bound
-
-        def mask(chosen: Ints) -> Bools:
-            served = np.zeros(len(problem.todo), dtype=bool)
-            served[there[chosen[chosen >= len(edges.tail)] - len(edges.tail)]] = True
-            return served
-
-        def rank(choice: _Choice) -> tuple[float, ...]:
-            spent = choice.cost + self.site_cost * int(choice.connected.sum())
-            return (float(spent > budget), -float(worth[choice.connected].sum()), spent)
-
-        made = self._within_cores(solve, on_progress, mask, rank)
-        value = float(worth[made.connected].sum())
-        bound = max(made.bound, value)
-        return replace(made, bound=bound, gap=(bound - value) / bound if bound > 0.0 else 0.0)
-
-    @property
-    def worth(self) -> Floats:
-        """Worth of the sites to connect."""
-        return self.problem.todo["criticality"].to_numpy(np.float64)
-
-    def budgets(self, budgets: Sequence[float], on_progress: Progress = _silent) -> list[_Choice]:
-        """Return what each of several budgets connects."""
-        problem, edges = self.problem, self.problem.task.edges
-        there = np.flatnonzero(problem.node >= 0)
-        root = problem.task.root
-        if root is None or not len(there):
-            return []
-        extra = problem.n_nodes + np.arange(len(there))
-        found = cost_benefit_curve(
-            np.r_[edges.tail, problem.node[there]],
-            np.r_[edges.head, extra],
-            np.r_[edges.cost, np.full(len(there), self.site_cost)],
-            dict(zip(extra.tolist(), self.worth[there].tolist(), strict=True)),
-            [root],
-            list(budgets),
-            time_limit_s=self.limit_s / 3.0,
-            on_progress=on_progress,
-        )
-        made = []
-        for tree in found:
-            served = np.zeros(len(problem.todo), dtype=bool)
-            served[there[tree.edges[tree.edges >= len(edges.tail)] - len(edges.tail)]] = True
-            choice = self._chosen(edges, tree.edges[tree.edges < len(edges.tail)], served)
-            choice = self._with_cables(choice, self._over(choice))
-            made.append(replace(choice, bound=tree.upper_bound, gap=tree.gap))
-        return made
-
-    def _within_cores(
-        self,
-        solve: Callable[[fibre.Edges, float], tuple[Ints, float]],
-        on_progress: Progress,
-        served: Callable[[Ints], Bools] | None = None,
-        rank: Callable[[_Choice], tuple[float, ...]] = lambda choice: (choice.cost,),
-    ) -> _Choice:
-        """Solve until no cable carries more than its free cores; the first bound holds.
-
-        Where a cable has too few, a new one is priced in its place and all is tried
-        again, for some rounds; the best choice with all new cables paid is returned.
-        """
-        edges = self.problem.task.edges
-        bound = 0.0
-        best: _Choice | None = None
-        for number in range(_ROUNDS + 1):
-            chosen, proven = solve(edges, (_NEXT if number else _FIRST) * self.limit_s)
-            bound = bound if number else proven
-            real = chosen[chosen < len(edges.tail)]
-            connected = self.problem.node >= 0 if served is None else served(chosen)
-            choice = self._chosen(edges, real, connected)
-            over = self._over(choice)
-            payable = self._with_cables(choice, over)
-            if best is None or rank(payable) < rank(best):
-                best = payable
-            if not over.any():
-                break
-            edges = edges.with_new_cables(over)
-        on_progress(1.0)
-        if best is None:
-            raise RuntimeError("no design was made")
-        return replace(best, bound=bound, gap=relative_gap(best.cost, bound))
-
-    def _with_cables(self, choice: _Choice, over: Bools) -> _Choice:
-        """Return a choice with new cables where there are too few free cores."""
-        if not over.any():
-            return choice
-        edges = choice.edges.with_new_cables(over)
-        whole = self.whole(edges)
-        total = float(whole.cost[choice.chosen].sum())
-        return replace(choice, edges=edges, whole=whole, cost=total)
-
-    def _chosen(self, edges: fibre.Edges, stretches: Ints, connected: Bools) -> _Choice:
-        """Return the choice of a tree of stretches, with one link for each site."""
-        whole = self.whole(edges)
-        # The first copy of a stretch; the others are second lead-ins.
-        first = np.full(len(edges.tail), -1, dtype=np.int64)
-        real = np.flatnonzero(whole.stretch >= 0)[::-1]
-        first[whole.stretch[real]] = real
-        positions = first[stretches]
-        positions = np.sort(positions[positions >= 0])
-        ways = numbers.Ways(whole, np.r_[positions, np.flatnonzero(whole.link >= 0)])
-        links = []
-        length = whole.length_m[ways.chosen]
-        for site in np.flatnonzero(connected).tolist():
-            way = ways.shortest(int(self.problem.node[site]), length)
-            if way is not None:
-                links += self._runs(whole, way, site=site)
-        total = float(edges.cost[stretches].sum())
-        return _Choice(edges, whole, positions, tuple(links), connected, total, 0.0, 0.0, {})
-
-    def _runs(
-        self, whole: Whole, way: Sequence[int], *, site: int = -1, live: int = -1
-    ) -> list[_Link]:
-        """Part a way into new links, each between two places where the network is or will be."""
-        problem = self.problem
-        if site >= 0:
-            node, name = int(problem.node[site]), str(problem.todo["site_id"].iloc[site])
-        else:
-            node, name = int(problem.live_node[live]), self.site_at[int(problem.live_node[live])]
-        found: list[_Link] = []
-        run: list[int] = []
-        for edge in way:
-            if whole.link[edge] >= 0:
-                if run:
-                    found.append(_Link(name, self.site_at[node], tuple(run), site))
-                run = []
-            else:
-                run.append(edge)
-            node = int(whole.tail[edge] + whole.head[edge]) - node
-            if not run:
-                name = self.site_at[node]
-        if run:
-            found.append(_Link(name, self.site_at[node], tuple(run), site))
-        return found
-
-    def _over(self, choice: _Choice) -> Bools:
-        """Return which stretches carry more fibres than are free."""
-        used = np.zeros(len(choice.edges.tail), dtype=np.int64)
-        for link in choice.links:
-            stretches = np.unique(choice.whole.stretch[list(link.edges)])
-            used[stretches] += self.request.cores_per_site
-        return used > choice.edges.free_cores
-
-    # Rings
-
-    def ring(
-        self,
-        protect_todo: Bools,
-        protect_live: Ints,
-        *,
-        share: float = 1.0,
-        known: Sequence[Ints] = (),
-        on_progress: Progress = _silent,
-    ) -> _Choice:
-        """Connect all sites, and some of them so that no single cut takes them off.
-
-        Parameters
-        ----------
-        protect_todo
-            Which of the sites to connect are to be protected.
-        protect_live
-            Positions of the live sites to protect.
-        share
-            Of the time limit.
-        known
-            Choices (edges of the whole network) to start from.
-        """
-        problem, edges = self.problem, self.problem.task.edges
-        there = problem.node >= 0
-        terminals = problem.node[there]
-        protect = np.r_[problem.node[there & protect_todo], problem.live_node[protect_live]]
-        bound = 0.0
-        starts = list(known)
-        best: _Choice | None = None
-        for number in range(_ROUNDS + 1):
-            whole = self.whole(edges)
-            found: RingDesign = ring_design(
-                whole.n_nodes,
-                whole.tail,
-                whole.head,
-                whole.cost,
-                whole.roots,
-                terminals,
-                protect=protect,
-                groups=whole.groups,
-                known=starts,
-                time_limit_s=(_NEXT if number else _FIRST) * share * self.limit_s,
-                on_progress=on_progress,
-            )
-            bound = bound if number else found.lower_bound
-            choice = self._ringed(edges, whole, found, protect_todo, protect_live)
-            starts = [*known, choice.chosen]
-            over = self._over(choice)
-            again = self._one_trench(choice, protect)
-            payable = self._with_cables(choice, over)
-            if not again and (best is None or payable.cost < best.cost):
-                best = payable
-            if not over.any() and not again:
-                break
-            edges = edges.with_new_cables(over)
-            if again:
-                self.first_whole = replace(whole, groups={**whole.groups, **again})
-        # Without one that passes, the last: who is not protected is said.
-        best = payable if best is None else best
-        return replace(best, bound=bound, gap=relative_gap(best.cost, bound))
-
-    def _ringed(
-        self,
-        edges: fibre.Edges,
-        whole: Whole,
-        found: RingDesign,
-        protect_todo: Bools,
-        protect_live: Ints,
-    ) -> _Choice:
-        problem = self.problem
-        chosen = found.edges[whole.stretch[found.edges] >= 0]
-        ways = numbers.Ways(whole, np.r_[chosen, np.flatnonzero(whole.link >= 0)])
-        risks = ways.risks()
-        links: dict[tuple[str, str, tuple[int, ...]], _Link] = {}
-        connected = np.zeros(len(problem.todo), dtype=bool)
-        free = np.where(whole.stretch >= 0, edges.free_cores[whole.stretch], np.inf)
-
-        def keep(found: list[_Link]) -> None:
-            for link in found:
-                if _key(link) not in links:
-                    links[_key(link)] = link
-                    free[list(link.edges)] -= self.request.cores_per_site
-
-        def length() -> Floats:
-            # Round cables without free cores, where another way is built anyway.
-            full = free[ways.chosen] < self.request.cores_per_site
-            return np.asarray(whole.length_m[ways.chosen] + np.where(full, _FULL_M, 0.0))
-
-        for site in np.flatnonzero(problem.node >= 0).tolist():
-            start = int(problem.node[site])
-            if protect_todo[site]:
-                found_ways = ways.diverse(start, risks, length())
-            else:
-                way = ways.shortest(start, length())
-                found_ways = [] if way is None else [way]
-            connected[site] = bool(found_ways)
-            for one in found_ways:
-                keep(self._runs(whole, one, site=site))
-        for live in protect_live.tolist():
-            for one in ways.diverse(int(problem.live_node[live]), risks, length()):
-                keep(self._runs(whole, one, live=live))
-        # What no way takes need not be built.
-        used = {edge for link in links.values() for edge in link.edges}
-        chosen = np.array(sorted(used), dtype=np.int64)
-        return _Choice(
-            edges,
-            whole,
-            chosen,
-            tuple(links.values()),
-            connected,
-            float(whole.cost[chosen].sum()),
-            found.lower_bound,
-            found.gap,
-            found.exposed,
-        )
-
-    def _one_trench(self, choice: _Choice, protect: Ints) -> dict[str, Ints]:
-        """Return trenches of several sections that cut off a protected site all the same.
-
-        Sections side by side with one that lies between are one trench, too, though not
-        each beside each other: this depends on what is built.
-        """
-        whole = choice.whole
-        used: dict[str, list[int]] = {}
-        in_use = np.r_[choice.chosen, np.flatnonzero(whole.link >= 0)]
-        for edge in in_use.tolist():
-            for name in self.sections(choice, edge):
-                used.setdefault(name, []).append(edge)
-        lines = self.section_lines(choice)
-        fake = pd.DataFrame({"route": list(used), "provider": None})
-        groups = {}
-        members = dedicated_network.risk_groups(fake, lines)
-        names = list(used)
-        for name, rows in members.items():
-            if name.startswith("trench:") and len(rows) > 2:
-                inside = {edge for row in rows.tolist() for edge in used[names[row]]}
-                groups[name] = np.array(sorted(inside), dtype=np.int64)
-        if not groups:
-            return {}
-        place = np.full(len(whole.tail), -1, dtype=np.int64)
-        place[in_use] = np.arange(len(in_use))
-        failures = single_failures(
-            whole.n_nodes,
-            whole.tail[in_use],
-            whole.head[in_use],
-            whole.roots,
-            groups={name: place[edges] for name, edges in groups.items()},
-        )
-        bad = {}
-        for name, edges in groups.items():
-            known = {
-                site
-                for site, exposures in choice.exposed.items()
-                if any(each.name == name for each in exposures)
-            }
-            lost = set(np.intersect1d(failures.lost_by_group(name), protect).tolist())
-            if lost - known:
-                bad[name] = edges
-        return bad
-
-    # What a choice means
-
-    def sections(self, choice: _Choice, edge: int) -> tuple[str, ...]:
-        """Return the names of the duct sections of an edge of the whole network."""
-        link = int(choice.whole.link[edge])
-        if link >= 0:
-            return self.problem.route[link]
-        stretch = int(choice.whole.stretch[edge])
-        piece = self.problem.piece[stretch]
-        if piece is not None:
-            return (str(piece),)
-        if self.is_lead[stretch]:
-            return ()
-        return (f"NEW-R{stretch}",)
-
-    @cached_property
-    def is_lead(self) -> Bools:
-        """Which stretches are short lead-ins."""
-        return numbers.is_lead(self.problem.task, self.problem.task.edges)
-
-    def section_lines(self, choice: _Choice) -> gpd.GeoDataFrame:
-        """Return all duct sections with those that are new."""
-        stretches = np.unique(choice.whole.stretch[choice.chosen])
-        piece = self.problem.piece[stretches]
-        new = stretches[(piece == None) & ~self.is_lead[stretches]]  # noqa: E711
-        names = np.array([f"NEW-R{stretch}" for stretch in new.tolist()], dtype=object)
-        there = self.problem.pieces
-        return gpd.GeoDataFrame(
-            {"segment_id": np.r_[there["segment_id"].to_numpy(dtype=object), names]},
-            geometry=np.r_[there.geometry.to_numpy(), choice.edges.line[new]],
-            crs=self.problem.task.graph.crs,
-        )
-
-    def links(self, choice: _Choice) -> pd.DataFrame:
-        """Return the new links as rows of the layer `network_links`."""
-        problem = self.problem
-        need = pd.concat([problem.todo, problem.live.sites]).set_index("site_id")["bandwidth_mbps"]
-        taken = set(problem.inventory.links["link_id"])
-        rows: list[dict[str, Any]] = []
-        number = 0
-        for link in choice.links:
-            number += 1
-            while f"NEW-{number:03d}" in taken:
-                number += 1
-            names = [name for edge in link.edges for name in self.sections(choice, edge)]
-            wanted = need.reindex([link.start, link.end]).max()
-            rows.append(
-                {
-                    "link_id": f"NEW-{number:03d}",
-                    "from_site": link.start,
-                    "to_site": link.end,
-                    "provider": None,
-                    "medium": "fibre",
-                    "ownership": "own",
-                    "capacity_mbps": float(np.nanmax([LINK_MBPS, wanted])),
-                    "status": "planned",
-                    "route": schema.LIST_SEPARATOR.join(dict.fromkeys(names)) or None,
-                }
-            )
-        empty = schema.empty_frame(dedicated_network.LINKS)
-        columns = {name: empty[name].dtype for name in empty.columns}
-        return pd.DataFrame(rows, columns=list(columns)).astype(columns)
-
-    def link_lines(self, choice: _Choice, links: pd.DataFrame) -> gpd.GeoDataFrame:
-        """Return the new links with their ways."""
-        lines = []
-        length = []
-        for link in choice.links:
-            stretches = choice.whole.stretch[list(link.edges)]
-            parts = [line for line in choice.edges.line[stretches] if line is not None]
-            lines.append(shapely.MultiLineString(parts))
-            length.append(float(choice.edges.length_m[stretches].sum()))
-        return gpd.GeoDataFrame(
-            links.assign(length_m=length), geometry=lines, crs=self.problem.task.graph.crs
-        )
-
-    def inventory(self, choice: _Choice) -> Inventory:
-        """Return the layers as they will be, on the day of the design."""
-        problem = self.problem
-        kept = [name for name in problem.inventory.sites.columns if name in problem.todo]
-        new = problem.todo.loc[choice.connected, kept].assign(status="connected")
-        old = problem.live.sites[kept].assign(status="connected")
-        sites = pd.concat([old, new], ignore_index=True)
-        for name in ("connected_on", "planned_on", "valid_from", "valid_to"):
-            sites[name] = pd.Series(None, index=sites.index, dtype=sites[name].dtype)
-        routes = [schema.LIST_SEPARATOR.join(names) or None for names in problem.route]
-        live = problem.live.links.assign(
-            route=pd.Series(routes, index=problem.live.links.index, dtype=object),
-            status="existing",
-        )
-        added = self.links(choice).assign(status="existing")
-        links = live if added.empty else pd.concat([live, added], ignore_index=True)
-        return Inventory(
-            gpd.GeoDataFrame(sites, geometry=old.geometry.name, crs=old.crs),
-            links,
-            problem.inventory.zones,
-            self.section_lines(choice),
-        )
-
-    def routes(self, choice: _Choice) -> gpd.GeoDataFrame:
-        """Return the stretches to build or to use."""
-        edges, whole = choice.edges, choice.whole
-        cores: dict[int, int] = {}
-        sites: dict[int, set[str]] = {}
-        for link in choice.links:
-            for edge in link.edges:
-                cores[edge] = cores.get(edge, 0) + self.request.cores_per_site
-                sites.setdefault(edge, set()).add(link.start)
-        kept = [
-            edge
-            for edge in choice.chosen.tolist()
-            if edges.length_m[whole.stretch[edge]] > 0.0 and edges.line[whole.stretch[edge]]
-        ]
-        stretch = whole.stretch[kept]
-        count = np.array([cores.get(edge, 0) for edge in kept], dtype=np.int64)
-        names = [", ".join(self.sections(choice, edge)) for edge in kept]
-        return gpd.GeoDataFrame(
-            {
-                "stretch_id": names,
-                "kind": edges.kind[stretch].astype(str),
-                "item": edges.item[stretch].astype(str),
-                "length_m": edges.length_m[stretch],
-                "rail_crossings": edges.rail[stretch],
-                "bridges": edges.bridges[stretch],
-                "river_crossings": edges.rivers[stretch],
-                "sites": np.array([len(sites.get(edge, ())) for edge in kept], dtype=np.int64),
-                "cores": count,
-                "cable": np.array([fibre.cable_size(int(n)) for n in count], dtype=np.int64),
-                "cost": edges.cost[stretch],
-            },
-            geometry=edges.line[stretch],
-            crs=self.problem.task.graph.crs,
-        )
-
-    def bill(self, choice: _Choice) -> pd.DataFrame:
-        """Return the bill of quantities, with the equipment of sites and links."""
-        amounts = _quantities(self.routes(choice))
-        amounts["router_access"] = float(choice.connected.sum())
-        amounts["optical_module"] = 2.0 * len(choice.links)
-        return cost.bill_of_quantities(amounts, self.costs)
-
-
-def _quantities(routes: gpd.GeoDataFrame) -> dict[str, float]:
-    """Return how much of every cost item routes need."""
-    amounts = {str(k): float(v) for k, v in routes.groupby("item")["length_m"].sum().items()}
-    amounts["railway_crossing"] = float(routes["rail_crossings"].sum())
-    amounts["bridge_crossing"] = float(routes["bridges"].sum())
-    amounts["river_crossing"] = float(routes["river_crossings"].sum())
-    new = routes[routes["item"] != "spare_cores"]
-    beyond = (new["cable"] - fibre.INCLUDED_CORES).clip(lower=0)
-    amounts["cable_per_core"] = float((beyond * new["length_m"]).sum())
-    return amounts
-
-
-def _key(link: _Link) -> tuple[str, str, tuple[int, ...]]:
-    return min(link.start, link.end), max(link.start, link.end), tuple(sorted(link.edges))
 
 
 # ----------------------------------------------------------------------------------------
@@ -797,18 +175,19 @@ def design(
         If there is no network, no live data centre, nothing to connect or to protect,
         no route, or no site can be reached.
     """
+    on_progress = _rising(on_progress)
     if problem is None:
         problem = prepare(workspace, request, on_progress=lambda s: on_progress(0.2 * s))
-    designer = _Designer(problem, request)
+    designer = Designer(problem, request)
     assumed = network_failures.assumptions(workspace.folder)
     before = network_failures.analyse(problem.inventory, request.on, assumed=assumed)
-    choice, notes = _best(designer, request, before, lambda s: on_progress(0.2 + 0.5 * s))
+    choice, full, notes = _best(designer, request, before, lambda s: on_progress(0.2 + 0.5 * s))
     inventory = designer.inventory(choice)
     after = network_failures.analyse(inventory, assumed=assumed)
     result = _result(workspace, designer, choice, before, after, inventory, notes)
     if request.points:
         rows = _tradeoff(
-            designer, choice, before, after, assumed, lambda s: on_progress(0.7 + 0.3 * s)
+            designer, choice, full, before, after, assumed, lambda s: on_progress(0.7 + 0.3 * s)
         )
         result = replace(result, tradeoff=rows)
     result = replace(result, summary=_summary(workspace, designer, result))
@@ -830,22 +209,25 @@ def prepare(
 
 
 def _best(
-    designer: _Designer,
+    designer: Designer,
     request: NetworkDesignRequest,
     before: FailureReport,
     on_progress: Progress,
-) -> tuple[_Choice, list[Message]]:
-    """Return the design: all sites, the best for a budget, or as much protection as it pays."""
+) -> tuple[Choice, Choice | None, list[Message]]:
+    """Return the design: all sites, the best for a budget, or as much protection as it pays.
+
+    Beside it the design with all protection, where one was made, and what is to be said.
+    """
     problem = designer.problem
     wanted = bool(problem.guarded_todo.any() or len(problem.guarded))
     if not wanted:
         if request.budget is None:
-            return designer.tree(on_progress), []
-        return designer.for_budget(request.budget, on_progress), []
+            return designer.tree(on_progress), None, []
+        return designer.for_budget(request.budget, on_progress), None, []
     tree = designer.tree(lambda share: on_progress(0.2 * share))
     if request.budget is not None and _price(designer, tree) > request.budget:
         said = message("The budget does not even connect all sites, so none is protected by rings")
-        return designer.for_budget(request.budget, on_progress), [said]
+        return designer.for_budget(request.budget, on_progress), None, [said]
     full = designer.ring(
         problem.guarded_todo,
         problem.guarded,
@@ -853,13 +235,13 @@ def _best(
         on_progress=lambda share: on_progress(0.2 + 0.8 * share),
     )
     if request.budget is None or _price(designer, full) <= request.budget:
-        return full, []
+        return full, full, []
     order = _by_need(problem, before)
     best, few, many = tree, 0, len(order)
     while many - few > 1:
         middle = (few + many) // 2
         todo, live = _first_of(problem, order, middle)
-        trial = designer.ring(todo, live, share=0.2, known=[tree.chosen, full.chosen])
+        trial = designer.ring_or_less(full, tree, todo, live)
         if _price(designer, trial) <= request.budget:
             best, few = trial, middle
         else:
@@ -869,10 +251,10 @@ def _best(
         count=few,
         total=len(order),
     )
-    return best, [said]
+    return best, full, [said]
 
 
-def _price(designer: _Designer, choice: _Choice) -> float:
+def _price(designer: Designer, choice: Choice) -> float:
     return cost.total(designer.bill(choice)).typical
 
 
@@ -908,8 +290,8 @@ def _first_of(
 
 def _result(
     workspace: Workspace,
-    designer: _Designer,
-    choice: _Choice,
+    designer: Designer,
+    choice: Choice,
     before: FailureReport,
     after: FailureReport,
     inventory: Inventory,
@@ -936,12 +318,14 @@ def _result(
         after,
         inventory,
         pd.DataFrame(columns=list(_TRADEOFF)),
+        designer,
+        choice,
         tuple(said),
         problem.task.problems,
     )
 
 
-def _notes(designer: _Designer, choice: _Choice) -> list[Message]:
+def _notes(designer: Designer, choice: Choice) -> list[Message]:
     problem, request = designer.problem, designer.request
     every = pd.concat([problem.todo, problem.live.sites])
     found = [
@@ -964,7 +348,7 @@ def _notes(designer: _Designer, choice: _Choice) -> list[Message]:
 
 
 def _sites(
-    designer: _Designer, choice: _Choice, before: FailureReport, after: FailureReport
+    designer: Designer, choice: Choice, before: FailureReport, after: FailureReport
 ) -> tuple[gpd.GeoDataFrame, tuple[Message | None, ...]]:
     problem, request = designer.problem, designer.request
     kept = ["site_id", "name", "level", "role", "zone_code", "criticality", "status"]
@@ -1010,7 +394,7 @@ def _sites(
 
 
 def _exposure(
-    designer: _Designer, choice: _Choice, site: str, exposures: Sequence[Exposure]
+    designer: Designer, choice: Choice, site: str, exposures: Sequence[Exposure]
 ) -> Message:
     """Say what cuts off a site that was to be protected."""
     named = []
@@ -1041,8 +425,9 @@ _TRADEOFF = (
 
 
 def _tradeoff(
-    designer: _Designer,
-    choice: _Choice,
+    designer: Designer,
+    choice: Choice,
+    full: Choice | None,
     before: FailureReport,
     after: FailureReport,
     assumed: Mapping[str, float],
@@ -1065,10 +450,10 @@ def _tradeoff(
     order = _by_need(problem, before)
     counts = np.unique(np.linspace(0, len(order), request.points + 1).round().astype(int))
     for number, count in enumerate(counts[1:-1].tolist()):
-        on_progress(0.3 + 0.7 * number / max(len(counts), 1))
-        todo, live = _first_of(problem, order, count)
-        some = designer.ring(todo, live, share=0.2, known=[tree.chosen, choice.chosen])
-        rows.append(_measured(designer, "protect", some, assumed))
+        if full is not None:
+            on_progress(0.3 + 0.7 * number / max(len(counts), 1))
+            some = designer.ring_or_less(full, tree, *_first_of(problem, order, count))
+            rows.append(_measured(designer, "protect", some, assumed))
     last = "protect" if order else "connect"
     rows.append(_point(designer, last, _price(designer, choice), choice.gap, after))
     frame = pd.DataFrame(rows, columns=list(_TRADEOFF))
@@ -1091,7 +476,7 @@ def _undominated(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _measured(
-    designer: _Designer, kind: str, choice: _Choice, assumed: Mapping[str, float]
+    designer: Designer, kind: str, choice: Choice, assumed: Mapping[str, float]
 ) -> dict[str, Any]:
     inventory = designer.inventory(choice)
     report = network_failures.analyse(inventory, assumed=assumed, loads=False)
@@ -1099,7 +484,7 @@ def _measured(
 
 
 def _point(
-    designer: _Designer, kind: str, price: float, gap: float, report: FailureReport
+    designer: Designer, kind: str, price: float, gap: float, report: FailureReport
 ) -> dict[str, Any]:
     problem, request = designer.problem, designer.request
     every = pd.concat([problem.live.sites, problem.todo], ignore_index=True)
@@ -1121,7 +506,7 @@ def _point(
     }
 
 
-def _summary(workspace: Workspace, designer: _Designer, result: NetworkDesign) -> dict[str, Any]:
+def _summary(workspace: Workspace, designer: Designer, result: NetworkDesign) -> dict[str, Any]:
     problem, request = designer.problem, designer.request
     sites = result.sites
     length = result.routes["length_m"].to_numpy(float)
@@ -1160,7 +545,7 @@ def _summary(workspace: Workspace, designer: _Designer, result: NetworkDesign) -
         "bound": result.bound,
         "gap": result.gap if np.isfinite(result.gap) else None,
         "availability": _availability(result),
-        "tradeoff": _records(result.tradeoff),
+        "tradeoff": records(result.tradeoff),
         "unreachable": [
             {"site": row["site_id"], "reason": row["reason"]}
             for row in todo[~todo["connected"]].drop(columns=todo.geometry.name).to_dict("records")
@@ -1189,7 +574,7 @@ def _summary(workspace: Workspace, designer: _Designer, result: NetworkDesign) -
     }
 
 
-def _currency(designer: _Designer) -> str:
+def _currency(designer: Designer) -> str:
     return next(iter(designer.costs.values())).currency
 
 
@@ -1206,21 +591,33 @@ def _availability(result: NetworkDesign) -> dict[str, Any]:
     return found
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table for JSON, without a value where there is none."""
     values = frame.astype(object).where(frame.notna() & (frame != np.inf), None)
     return [{str(name): value for name, value in row.items()} for row in values.to_dict("records")]
 
 
+def plain_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table in which no text runs as a formula."""
+    spoken = table.select_dtypes(include=["object", "string"]).columns
+    safe = {
+        name: [guarded(value) if isinstance(value, str) else value for value in table[name]]
+        for name in spoken
+    }
+    table.assign(**safe).to_csv(path, index=False, encoding="utf-8-sig")
+
+
 def save(result: NetworkDesign, folder: Path) -> None:
-    """Write a design: network_design.json, design.gpkg, bill.csv, bill.xlsx, tradeoff.csv.
+    """Write a design: JSON, GeoPackage, the bill, the new links and the trade-off.
 
     Parameters
     ----------
     result
         The design.
     folder
-        Where to; made if it is missing. The GeoPackage has the layers routes, links and
-        sites; links.csv can be imported as network_links once they are built.
+        Where to; made if it is missing: network_design.json, design.gpkg (routes, links,
+        sites), bill.csv, bill.xlsx, links.csv (to be imported as network_links once they
+        are built) and tradeoff.csv.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as scratch:
@@ -1233,8 +630,8 @@ def save(result: NetworkDesign, folder: Path) -> None:
             ("sites", result.sites, "Point"),
         ):
             frame.to_file(made / "design.gpkg", layer=name, driver="GPKG", geometry_type=kind)
-        plain = result.bill.assign(source=[guarded(text) for text in result.bill["source"]])
-        plain.to_csv(made / "bill.csv", index=False, encoding="utf-8-sig")
+        plain_csv(result.bill, made / "bill.csv")
+        plain_csv(result.links, made / "links.csv")
         listed = result.sites.assign(weight=result.sites["criticality"])
         bill_workbook.write(result.bill, listed, made / "bill.xlsx")
         result.tradeoff.to_csv(made / "tradeoff.csv", index=False)
