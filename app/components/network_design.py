@@ -20,6 +20,7 @@ from app.components import (
     fibre_map,
     network_data,
     network_map,
+    network_phases,
     network_status,
     style,
 )
@@ -121,6 +122,7 @@ def show(area: Workspace) -> None:
     made = _made(area, about, request)
     if made is not None:
         _result(area, made)
+        network_phases.show(area, about, made.design)
 
 
 def _remaining(sites: pd.DataFrame) -> None:

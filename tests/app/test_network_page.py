@@ -268,6 +268,16 @@ def test_a_network_is_designed_and_taken_along(start, bare) -> None:
     made = app.session_state["network.design"][1]
     assert zipfile.is_zipfile(io.BytesIO(made.files["bill.xlsx"]))
     assert made.files["design.gpkg"].startswith(b"SQLite format 3")
+    app.number_input(key="keep.network_years").set_value(2)
+    app.number_input(key="keep.network_first_year").set_value(2031).run()
+    button(app, "Plan the years").click().run()
+    wait_for(app, lambda a: any("Spent" in item.value.columns for item in a.dataframe))
+    healthy(app)
+    years = table_with(app, "Spent")
+    assert years["Year"].tolist() == ["today", "2031", "2032"]
+    assert years["Sites connected"].tolist()[0] == "6"
+    assert years["Sites connected"].tolist()[-1] == "7"
+    assert table_with(app, "To do")["Why not"].eq("").all()
     # Another question: the old answer is no longer shown.
     app.number_input(key="network.budget").set_value(1.0).run()
     healthy(app)
