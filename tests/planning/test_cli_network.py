@@ -1,0 +1,172 @@
+"""The commands of the dedicated network's planning: files, words, and one line for bad input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+
+from data.store import Workspace
+from planning import __main__ as command_line
+from planning import network_design, network_failures
+from tests.areas import small_area, write_area
+
+Outcome = tuple[int, str, str]
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Run a command of `network` in this process: exit code, output, standard error."""
+    monkeypatch.setattr(command_line._Progress, "QUIET_S", float("inf"))
+
+    def execute(*words: object) -> Outcome:
+        try:
+            code = command_line.main(["network", *(str(word) for word in words)])
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return execute
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A small area with its illustrative network; not to be changed."""
+    return write_area(tmp_path_factory.mktemp("cli_network") / "w", small_area())
+
+
+def refused(outcome: Outcome, *said: str) -> None:
+    """Check exit code 2 and one readable line."""
+    code, _, err = outcome
+    assert code == 2
+    assert err.count("\n") == 1, err
+    assert err.startswith("Error: ")
+    for part in said:
+        assert part in err
+
+
+def test_failures_are_told_and_written(cli, workspace, tmp_path) -> None:
+    code, out, err = cli("failures", "--workspace", workspace.folder, "--out", tmp_path / "o")
+    assert (code, err) == (0, "")
+    report = network_failures.analyse(workspace)
+    written = json.loads((tmp_path / "o" / "failures.json").read_text("utf-8"))
+    assert written["single_failures"] == json.loads(json.dumps(report.summary["single_failures"]))
+    links = written["single_failures"]["link"]
+    assert f"Single failures, link: {links['cutting']} of {links['of']} cut off a site" in out
+    assert "Illustrative data" in out
+    assert out.endswith(f"Written to {tmp_path / 'o'}\n")
+    assert sorted(path.name for path in (tmp_path / "o").iterdir()) == [
+        "availability.csv",
+        "cut.csv",
+        "failures.csv",
+        "failures.gpkg",
+        "failures.json",
+        "links.csv",
+    ]
+
+
+def test_a_design_is_told_and_written(cli, workspace, tmp_path) -> None:
+    words = ("--protect", "province,all", "--time-limit", 2, "--points", 2)
+    words += ("--cores", 4, "--allow", "trench", "--reach-m", 3000, "--owner", "A")
+    code, out, err = cli("design", "--workspace", workspace.folder, "--out", tmp_path, *words)
+    assert (code, err) == (0, "")
+    written = json.loads((tmp_path / "network_design.json").read_text("utf-8"))
+    asked = written["provenance"]["request"]
+    assert asked == {
+        "protect": ["province", "all"],
+        "on": None,
+        "zones": None,
+        "budget": None,
+        "owner": "A",
+        "cores_per_site": 4,
+        "road_items": ["trench_unpaved", "trench_paved"],
+        "reach_m": 3000.0,
+        "time_limit_s": 2.0,
+        "points": 2,
+    }
+    assert f"with the design {written['connected']}, by {written['links']} new links" in out
+    assert f"cuts off {written['protected']} of {written['to_protect']} sites to protect" in out
+    assert f"Cost: {written['cost']['typical']:,.0f} VND" in out
+    assert "(proven)" in out
+    assert (
+        f"Not protected: {len(written['unprotected'])} sites" in out or not (written["unprotected"])
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "bill.csv",
+        "bill.xlsx",
+        "design.gpkg",
+        "links.csv",
+        "network_design.json",
+        "tradeoff.csv",
+    ]
+    table = pd.read_csv(tmp_path / "tradeoff.csv")
+    assert f"{table['cost'].iloc[-1]:,.0f}: " in out
+    sites = gpd.read_file(tmp_path / "design.gpkg", layer="sites")
+    assert int(sites["connected"].sum()) == written["connected"]
+
+
+def test_a_budget_and_a_day_reach_the_design(cli, workspace, tmp_path) -> None:
+    full = network_design.design(
+        workspace, network_design.NetworkDesignRequest(points=0, time_limit_s=2.0)
+    )
+    budget = 0.6 * full.cost.typical
+    words = ("--budget", budget, "--time-limit", 2, "--points", 0, "--on", "2025-07-01")
+    code, out, _ = cli("design", "--workspace", workspace.folder, "--out", tmp_path, *words)
+    assert code == 0
+    written = json.loads((tmp_path / "network_design.json").read_text("utf-8"))
+    assert written["day"] == "2025-07-01"
+    assert written["cost"]["typical"] <= budget
+    assert f"Within the budget of {budget:,.0f} VND" in out
+    assert "What money brings" not in out
+
+
+def test_a_plan_of_years_is_told_and_written(cli, workspace, tmp_path) -> None:
+    words = ("--years", 3, "--budget-per-year", 2e8, "--first-year", 2027, "--time-limit", 2)
+    code, out, err = cli("phase", "--workspace", workspace.folder, "--out", tmp_path, *words)
+    assert (code, err) == (0, "")
+    written = json.loads((tmp_path / "phases.json").read_text("utf-8"))
+    assert [row["year"] for row in written["years"]] == [None, 2027, 2028, 2029]
+    for row in written["years"][1:]:
+        assert f"Year {row['year']}: {row['spent']:,.0f} spent" in out
+    for each in written["projects"]:
+        assert each["site_id"] in out
+    assert {"phases.json", "phases.csv", "years.csv", "phases.gpkg", "network_design.json"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
+    # Nothing is carried over.
+    code, _, _ = cli(
+        "phase", "--workspace", workspace.folder, "--out", tmp_path, *words, "--no-carry-over"
+    )
+    assert code == 0
+    written = json.loads((tmp_path / "phases.json").read_text("utf-8"))
+    assert all(row["spent"] <= 2e8 + 1e-3 for row in written["years"])
+
+
+def test_bad_input_is_one_line(cli, workspace, tmp_path) -> None:
+    here = ("--workspace", workspace.folder, "--out", tmp_path / "o")
+    refused(cli("design", *here, "--protect", "towns"), "towns", "district")
+    refused(cli("design", *here, "--on", "yesterday"), "yesterday")
+    refused(cli("design", *here, "--budget", "-1"), "-1")
+    refused(cli("design", *here, "--zone", "X9"), "There is no zone X9")
+    refused(cli("phase", *here, "--years", "0", "--budget-per-year", "1"), "0 is not from 1 to 30")
+    refused(cli("phase", *here, "--years", "2"), "--budget-per-year")
+    refused(
+        cli("phase", *here, "--years", "2", "--budget-per-year", "1", "--priority", "luck"),
+        "There is no priority luck",
+    )
+    refused(cli("failures", *here, "--on", "2001-01-01"), "data centre")
+    file = tmp_path / "file"
+    file.write_text("x", encoding="utf-8")
+    for command in (("failures",), ("design",), ("phase", "--years", 1, "--budget-per-year", 1)):
+        refused(cli(*command, "--workspace", workspace.folder, "--out", file), "expected a folder")
+    bare = write_area(tmp_path / "bare", small_area(), without=("network_sites", "network_links"))
+    for command in (("failures",), ("design",), ("phase", "--years", 1, "--budget-per-year", 1)):
+        refused(
+            cli(*command, "--workspace", bare.folder, "--out", tmp_path / "o"),
+            "no dedicated data network",
+        )
