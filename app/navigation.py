@@ -2,12 +2,105 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import streamlit as st
 
 from app import areas, i18n, study
 from app.components import kept, style
 from app.errors import readable_errors
-from app.i18n import _
+from app.i18n import _, mark
+
+_FOLDER = Path(__file__).parent / "pages"
+
+PLANNERS = ("planner", "administrator")
+SIGNED_IN = ("carrier", *PLANNERS)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page of the navigation.
+
+    Parameters
+    ----------
+    file
+        Name of the script under `app/pages`.
+    title, icon
+        What the navigation shows.
+    address
+        Last part of the page's address.
+    roles
+        Who finds the page there; empty for everybody. The functions behind a
+        page check for themselves.
+    """
+
+    file: str
+    title: str
+    icon: str
+    address: str
+    roles: tuple[str, ...] = ()
+
+
+#: The pages by section; the first is where visitors arrive.
+SECTIONS: dict[str, tuple[Entry, ...]] = {
+    "": (Entry("overview", mark("Overview"), ":material/dashboard:", "overview"),),
+    mark("Coverage"): (Entry("coverage_map", mark("Coverage map"), ":material/map:", "map"),),
+    mark("Networks"): (
+        Entry("broadband", mark("Broadband"), ":material/lan:", "broadband"),
+        Entry("network", mark("Dedicated network"), ":material/device_hub:", "network"),
+    ),
+    mark("Sharing and siting"): (
+        Entry("sharing", mark("Infrastructure sharing"), ":material/handshake:", "sharing"),
+        Entry("siting", mark("New sites"), ":material/add_location_alt:", "siting", PLANNERS),
+        Entry("proposals", mark("Proposals"), ":material/inbox:", "proposals", SIGNED_IN),
+        Entry("scenarios", mark("Scenarios"), ":material/alt_route:", "scenarios", PLANNERS),
+    ),
+    mark("Indicators and reports"): (
+        Entry("indicators", mark("Indicators"), ":material/monitoring:", "indicators"),
+        Entry("reports", mark("Reports"), ":material/description:", "reports"),
+    ),
+    mark("Data and settings"): (
+        Entry("data", mark("Data"), ":material/database:", "data"),
+        Entry(
+            "administration",
+            mark("Administration"),
+            ":material/admin_panel_settings:",
+            "administration",
+            ("administrator",),
+        ),
+    ),
+    mark("Help and method"): (Entry("help", mark("Help"), ":material/help:", "help"),),
+}
+
+
+def _pages() -> dict[str, list[st.Page]]:
+    """Return the pages that the visitor's role finds, by the titles of their sections."""
+    role = _role()
+    found: dict[str, list[st.Page]] = {}
+    for section, entries in SECTIONS.items():
+        pages = [
+            st.Page(
+                f"app/pages/{entry.file}.py",
+                title=_(entry.title),
+                icon=entry.icon,
+                url_path=entry.address,
+                default=entry.address == "overview",
+            )
+            for entry in entries
+            if (not entry.roles or role in entry.roles) and (_FOLDER / f"{entry.file}.py").is_file()
+        ]
+        if pages:
+            found[_(section) if section else ""] = pages
+    return found
+
+
+def _role() -> str:
+    try:
+        from app import identity
+    except ImportError:
+        return "administrator"
+    return identity.actor().role
 
 
 def run() -> None:
@@ -17,41 +110,7 @@ def run() -> None:
     for key in list(st.session_state):
         if str(key).startswith(kept.PREFIX):
             st.session_state[key] = st.session_state[key]
-    page = st.navigation(
-        [
-            st.Page(
-                "app/pages/overview.py",
-                title=_("Overview"),
-                icon=":material/dashboard:",
-                url_path="overview",
-                default=True,
-            ),
-            st.Page(
-                "app/pages/coverage_map.py",
-                title=_("Coverage map"),
-                icon=":material/map:",
-                url_path="map",
-            ),
-            st.Page(
-                "app/pages/broadband.py",
-                title=_("Broadband"),
-                icon=":material/lan:",
-                url_path="broadband",
-            ),
-            st.Page(
-                "app/pages/network.py",
-                title=_("Dedicated network"),
-                icon=":material/device_hub:",
-                url_path="network",
-            ),
-            st.Page(
-                "app/pages/data.py",
-                title=_("Data"),
-                icon=":material/database:",
-                url_path="data",
-            ),
-        ]
-    )
+    page = st.navigation(_pages())
     style.apply()
     with st.sidebar:
         areas.switch()
