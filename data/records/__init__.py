@@ -1,0 +1,1 @@
+"""Records: what many people write at once (accounts, proposals, scenarios, history)."""

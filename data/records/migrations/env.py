@@ -1,0 +1,11 @@
+"""Runs the steps in the transaction of the connection that `engine` hands over."""
+
+from alembic import context
+
+from data.records import tables
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=tables.Base.metadata
+)
+with context.begin_transaction():
+    context.run_migrations()
