@@ -258,9 +258,10 @@ def loss_cache(workspace: Workspace) -> LossCache:
     Returns
     -------
     LossCache
-        In its folder `cache/loss`, which may be deleted at any time.
+        In its folder `cache/loss`, which may be deleted at any time; a derived
+        workspace shares that of its base.
     """
-    return LossCache(workspace.folder / "cache" / "loss")
+    return LossCache(workspace.cache_folder / "loss")
 
 
 def losses_of(

@@ -6,6 +6,8 @@ A workspace is a folder::
     rasters/*.tif     Cloud-Optimised GeoTIFF, named by their content
     manifest.json     the provenance once more, for people
     history/*.gpkg    the database as it was before each of the last imports
+    cache/            what can be computed again
+    scenarios/*/      workspaces derived from this one, with another network
 
 Every change is made on a copy of the database, which then takes the place of
 the old one in a single step. Rasters are written beside it under new names
@@ -55,6 +57,9 @@ HISTORY_STEPS = 10
 
 HISTORY_BYTES = 2_000_000_000
 """Disk space above which older changes can no longer be undone; the last one always can."""
+
+DERIVED = "scenarios"
+"""Folder of a workspace in which workspaces derived from it lie."""
 
 _HISTORY = "history"
 _TEMPORARY = ".tmp-"
@@ -210,6 +215,57 @@ class Workspace:
     def area(self) -> StudyAreaInfo:
         """The study area."""
         return self._database.area()
+
+    @property
+    def base(self) -> Workspace | None:
+        """The workspace that this one is derived from, or None."""
+        around = self.folder.absolute().parent
+        if around.name != DERIVED or not self.exists(around.parent):
+            return None
+        return Workspace(around.parent)
+
+    @property
+    def cache_folder(self) -> Path:
+        """Folder of what can be computed again; a derived workspace uses that of its base."""
+        return (self.base or self).folder / "cache"
+
+    def derive(
+        self, folder: Path, layers: Mapping[str, pd.DataFrame], provenance: Mapping[str, Provenance]
+    ) -> Workspace:
+        """Make another workspace with the same content but for some layers.
+
+        Rasters are not copied where the file system can refer to the same file twice.
+
+        Parameters
+        ----------
+        folder
+            An empty folder.
+        layers
+            Content of the layers that are to differ; geometry in the area's CRS.
+        provenance
+            Where it came from.
+
+        Returns
+        -------
+        Workspace
+            The new one; it has no history.
+
+        Raises
+        ------
+        ValidationError
+            With every fault of every layer.
+        """
+        index = self._database.index()
+        frames, _ = self._examined(dict(layers), self.area.crs, set(), set(index))
+        index |= {name: Entry("", provenance[name]) for name in layers}
+        for entry in index.values():
+            if entry.file:
+                _link_or_copy(self.folder / "rasters" / entry.file, folder / "rasters" / entry.file)
+        target = folder / DATABASE
+        self._database.write_copy(target, self.area, frames, set(), index, [])
+        workspace = Workspace(folder)
+        workspace._write_manifest()
+        return workspace
 
     def layers(self) -> list[str]:
         """Return the names of the layers and tables, in the registry's order."""
@@ -634,6 +690,12 @@ class Workspace:
         keep: set[str] | None = None,
         undoable: tuple[str, str] | None = None,
     ) -> list[Problem]:
+        if self.base is not None:
+            raise InputError(
+                "{folder} is derived from another workspace and cannot be written to; change that "
+                "one, or the scenario",
+                folder=self.folder,
+            )
         for name in (*layers, *rasters):
             if name not in provenance:
                 raise InputError("There is no provenance for {layer}", layer=name)
@@ -815,15 +877,20 @@ class Workspace:
 
 
 def _keep(database: Path, target: Path) -> None:
-    """Keep a database that is about to be replaced; a link costs no time and no space."""
-    target.parent.mkdir(exist_ok=True)
+    """Keep a database that is about to be replaced."""
     target.unlink(missing_ok=True)
-    try:
-        os.link(database, target)
-    except OSError:
-        shutil.copyfile(database, target)
-        sync(target)
+    _link_or_copy(database, target)
     sync_folder(target.parent)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, which costs no time and no space, or copy it."""
+    target.parent.mkdir(exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+        sync(target)
 
 
 def _check_left_cells(cells: pd.DataFrame, masts: pd.DataFrame | None) -> None:
