@@ -6,6 +6,8 @@ import pytest
 
 import coverage
 
+pytest_plugins = ["tests.records_databases"]
+
 if Path(coverage.__file__ or "").resolve().parent != Path(__file__).resolve().parent / "coverage":
     pytest.exit(
         f"`import coverage` gives {coverage.__file__}, not this project's package: run pytest "

@@ -13,8 +13,9 @@ from data.records.column_types import Json, UtcDateTime
 
 
 def now() -> dt.datetime:
-    """Return the time in UTC."""
-    return dt.datetime.now(dt.UTC)
+    """Return the time in UTC, to the millisecond, as it is kept."""
+    time = dt.datetime.now(dt.UTC)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 class Account(Versioned, Base):

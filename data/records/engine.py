@@ -159,6 +159,14 @@ class Records:
         address = _address(Path(home), url)
         return address.drivername != "sqlite" or Path(str(address.database)).is_file()
 
+    def close(self) -> None:
+        """Let go of all connections; `open` makes new ones."""
+        with _LOCK:
+            for key, (records, _identity_then) in list(_OPEN.items()):
+                if records is self:
+                    del _OPEN[key]
+        self.engine.dispose()
+
     @property
     def is_sqlite(self) -> bool:
         """Whether this is the SQLite file."""
