@@ -33,6 +33,7 @@ from coverage.mast import (
 from coverage.request import (
     ON_AIR,
     CoverageRequest,
+    Plan,
     asked_cells,
     cells_of,
     figure_table,
@@ -87,6 +88,9 @@ class LiveNetwork:
         Masts computed at once; all processors if None.
     on_progress
         Called with the finished share of the first computation.
+    also
+        Cells that may come later, as in the layer `cells`: operators and frequencies that
+        no cell uses yet. They are not part of the network.
 
     Attributes
     ----------
@@ -101,8 +105,11 @@ class LiveNetwork:
         *,
         threads: int | None = None,
         on_progress: Callable[[float], None] = lambda _: None,
+        also: pd.DataFrame | None = None,
     ) -> None:
         self._plan = make_plan(workspace, request or CoverageRequest())
+        if also is not None:
+            self._plan = _with_carriers_of(self._plan, cells_of(workspace), also)
         validity.require_some(self._plan.model, asked_cells(self._plan))
         self._threads = threads or run.default_threads()
         self._zones = workspace.read("zones")
@@ -157,6 +164,19 @@ class LiveNetwork:
     def levels(self) -> composite.Composite:
         """Levels as they are now; cell numbers refer to an internal table."""
         return self._levels
+
+    def covered(self) -> dict[tuple[str, str], NDArray[np.bool_]]:
+        """Return where services are received as they are now.
+
+        Returns
+        -------
+        dict
+            (service, operator) -> whether the pixel counts as covered; keys and pixels
+            are those of `figures`.
+        """
+        sigma = sigma_by_cell(self._plan, self._all_cells)
+        found = services(self._plan, self._levels, sigma)
+        return {key: where.covered for key, where in found.items()}
 
     def figures(self) -> pd.DataFrame:
         """Return the figures as they are now.
@@ -348,6 +368,19 @@ class LiveNetwork:
                 for key, parts in zip(found, pool.map(sums, found.values()), strict=True)
                 for measure, tally in parts.items()
             }
+
+
+def _with_carriers_of(plan: Plan, cells: pd.DataFrame, also: pd.DataFrame) -> Plan:
+    """Return a plan that also knows the operators and carriers of further cells."""
+    operators = plan.operators
+    if plan.request.operators is None:
+        operators = tuple(sorted({*operators, *also["operator"]}))
+    wanted = tuple(
+        carrier
+        for carrier in carriers(pd.concat([cells, also], ignore_index=True))
+        if carrier.technology in plan.thresholds and carrier.operator in operators
+    )
+    return dataclasses.replace(plan, operators=operators, carriers=wanted)
 
 
 def _signatures(masts: gpd.GeoDataFrame, cells: pd.DataFrame) -> dict[str, int]:

@@ -100,3 +100,23 @@ def test_a_band_nobody_used_is_refused(workspace) -> None:
     cells.loc[0, "frequency_mhz"] = 758.0
     with pytest.raises(InputError, match="on 758 MHz when the network was loaded"):
         live.change(live.masts, cells)
+
+
+def test_a_band_nobody_used_may_be_named_before(workspace, tmp_path) -> None:
+    area = small_area(n_masts=9)
+    new = (
+        area.layers["cells"]
+        .iloc[[0]]
+        .assign(cell_id="new", operator="D", technology="4G", frequency_mhz=758.0)
+    )
+    live = whatif.LiveNetwork(workspace, REQUEST, also=new)
+    cells = pd.concat([live.cells, new], ignore_index=True)
+    before = live.covered()
+    live.change(live.masts, cells)
+    fresh = from_scratch(workspace, live.masts, cells, tmp_path)
+    assert np.allclose(numbers(live.figures()), numbers(fresh.figures()), atol=1e-7, equal_nan=True)
+    there, now = fresh.covered(), live.covered()
+    assert set(there) == set(now)
+    assert all(np.array_equal(there[key], now[key]) for key in there)
+    assert not before["4G", "D"].any()
+    assert now["4G", "D"].any()
