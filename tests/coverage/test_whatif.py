@@ -104,11 +104,9 @@ def test_a_band_nobody_used_is_refused(workspace) -> None:
 
 def test_a_band_nobody_used_may_be_named_before(workspace, tmp_path) -> None:
     area = small_area(n_masts=9)
-    new = (
-        area.layers["cells"]
-        .iloc[[0]]
-        .assign(cell_id="new", operator="D", technology="4G", frequency_mhz=758.0)
-    )
+    known = area.layers["cells"]
+    new = known[known["technology"] == "4G"].iloc[[0]]
+    new = new.assign(cell_id="new", operator="D", frequency_mhz=758.0)
     live = whatif.LiveNetwork(workspace, REQUEST, also=new)
     cells = pd.concat([live.cells, new], ignore_index=True)
     before = live.covered()
