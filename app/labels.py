@@ -353,7 +353,7 @@ def declared_texts() -> list[str]:
     from planning import compliance
 
     texts: list[str] = []
-    for item in schema.LAYERS.values():
+    for item in (*schema.LAYERS.values(), *schema.RECORD_LAYERS.values()):
         texts.append(item.description)
         texts.extend(str(column.description) for column in item.table.columns.values())
     texts.extend(raster.description for raster in schema.RASTERS.values())

@@ -314,6 +314,7 @@ SITE_ROLES = ("hub", "aggregation", "access")
 SITE_STATUSES = ("connected", "planned", "none")
 LINK_MEDIA = ("fibre", "microwave", "copper", "satellite", "mobile")
 LINK_OWNERSHIPS = ("own", "leased")
+PROPOSAL_KINDS = ("new", "share")
 
 #: What stands between the parts of a route or another list in one text.
 LIST_SEPARATOR = ";"
@@ -735,6 +736,54 @@ POINTS_OF_INTEREST = Layer(
     "poi_id",
 )
 
+PROPOSALS = Layer(
+    "proposals",
+    "Site that a carrier asks for",
+    pa.DataFrameSchema(
+        {
+            "reference": text("Carrier's own code of the site", required=True, unique=True),
+            "name": text("Name or address", nullable=True),
+            "kind": choice(
+                "New mast, or antennas on a mast that is there",
+                PROPOSAL_KINDS,
+                nullable=True,
+                default="new",
+            ),
+            "mast_id": text("Mast that is there, for antennas on one", nullable=True),
+            "mast_class": choice(
+                "Class of Vietnamese planning rules: A1 not bulky, A2 bulky",
+                MAST_CLASSES,
+                nullable=True,
+            ),
+            "height_m": number(
+                "Height of the mast above ground", "m", above=0, maximum=1000, nullable=True
+            ),
+            "building_height_m": number(
+                "Height of the building below the mast; empty: on the ground",
+                "m",
+                above=0,
+                maximum=1000,
+                nullable=True,
+            ),
+            "radius_m": number(
+                "From the mast's axis to the outermost point",
+                "m",
+                above=0,
+                maximum=100,
+                nullable=True,
+            ),
+            "shareable": flag("Whether others may hang antennas on it", default=False),
+            "max_tenants": number(
+                "Operators it can carry", "", minimum=1, maximum=100, nullable=True, whole=True
+            ),
+            "technologies": text("Technologies, separated by semicolons", nullable=True),
+            "note": text("What else to know", nullable=True),
+        }
+    ),
+    "Point",
+    "reference",
+)
+
 LAYERS: dict[str, Layer] = {
     layer.name: layer
     for layer in (
@@ -755,6 +804,9 @@ LAYERS: dict[str, Layer] = {
         POINTS_OF_INTEREST,
     )
 }
+
+#: Layers that files are read and written as, but that workspaces do not hold.
+RECORD_LAYERS: dict[str, Layer] = {PROPOSALS.name: PROPOSALS}
 
 RASTERS: dict[str, RasterLayer] = {
     raster.name: raster
@@ -825,6 +877,8 @@ def layer_named(name: str) -> Layer:
     InputError
         If there is no such layer.
     """
+    if name in RECORD_LAYERS:
+        return RECORD_LAYERS[name]
     if name not in LAYERS:
         raise InputError(
             "There is no layer {name}; known layers: {known}", name=name, known=", ".join(LAYERS)

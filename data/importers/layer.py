@@ -304,6 +304,11 @@ def import_layer(
         With every problem, if there is an error and rows are not accepted one
         by one, or if an error is not about single rows.
     """
+    if layer in schema.RECORD_LAYERS:
+        raise InputError(
+            "{layer} belong to no workspace; import them with the command {layer} import",
+            layer=layer,
+        )
     on_progress(0.0)
     checked = preview(
         workspace,
