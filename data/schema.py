@@ -1288,7 +1288,7 @@ def _check_across(
     context: Mapping[str, pd.DataFrame],
 ) -> None:
     """Check what concerns several columns, rows or layers."""
-    if LAYERS[layer].dated:
+    if layer_named(layer).dated:
         _check_dates(LAYERS[layer].key, columns, faults)
     if layer == "zones" and shapes is not None:
         _check_zones(columns, shapes, faults)
