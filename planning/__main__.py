@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from data.errors import InputError, PhuSongError, Problem, ValidationError
-from planning import data_commands, fibre_commands, network_commands, network_plan_commands
+from planning import (
+    data_commands,
+    fibre_commands,
+    network_commands,
+    network_plan_commands,
+    scenario_commands,
+)
 
 if TYPE_CHECKING:
     from coverage.results import CoverageResult
@@ -1164,6 +1170,49 @@ def _add_network_design_options(design: argparse.ArgumentParser) -> None:
     design.add_argument("--out", type=Path, required=True, metavar="DIR")
 
 
+def _add_scenario_commands(
+    commands: argparse._SubParsersAction[_Parser],
+    add: Callable[..., argparse.ArgumentParser],
+) -> None:
+    group = commands.add_parser("scenario", help="networks with changes, and what they bring")
+    actions = group.add_subparsers(required=True, metavar="ACTION")
+    simple: tuple[tuple[str, Any, Any, str], ...] = (
+        (
+            "create",
+            scenario_commands.create,
+            scenario_commands.add_create_options,
+            "Make a scenario.",
+        ),
+        ("list", scenario_commands.show_list, None, "List the scenarios of the area."),
+        (
+            "add",
+            scenario_commands.add,
+            scenario_commands.add_change_options,
+            "Add changes to a scenario.",
+        ),
+        ("delete", scenario_commands.delete, scenario_commands.add_number, "Delete a scenario."),
+    )
+    for name, run, declare, text in simple:
+        command = add(actions, name, lambda chosen, run=run: run(_open(chosen), chosen), text)
+        if declare is not None:
+            declare(command)
+    compare = add(
+        actions,
+        "compare",
+        _scenario_compare,
+        "Compare scenarios with the present network: coverage by commune, cost, people.",
+    )
+    scenario_commands.add_compare_options(compare)
+    _add_coverage_options(compare)
+
+
+def _scenario_compare(arguments: argparse.Namespace) -> None:
+    workspace = _open_for_coverage(arguments)
+    _check_out(arguments.out)
+    with _Progress("scenario compare") as progress:
+        scenario_commands.compare(workspace, arguments, _request(arguments, None), progress)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m planning", description="Telecom infrastructure planning.")
     workspace = _Parser(add_help=False)
@@ -1509,6 +1558,8 @@ def _parser() -> argparse.ArgumentParser:
         help="money that is left in a year is lost",
     )
     _add_network_design_options(phase)
+
+    _add_scenario_commands(commands, add)
 
     app = add(commands, "app", _app, "Start the app in the browser.")
     app.add_argument("--port", type=_whole(1, 65535), metavar="N", help="default: 8501")

@@ -24,6 +24,7 @@ from typing import Any
 import filelock
 
 from coverage import calibrated_model, own_numbers
+from data.area import Provenance
 from data.database import signature
 from data.errors import InputError
 from data.store import DERIVED, Workspace
@@ -125,10 +126,8 @@ def _key(content: str, files: Iterable[tuple[str, str]], changes: Sequence[Chang
 
 def _own_files(folder: Path) -> list[tuple[str, str]]:
     """Return the tables, patterns and models of a workspace, with hashes of their content."""
-    paths = [
-        *folder.glob("*.csv"),
-        *(path for name in _FOLDERS for path in folder.glob(f"{name}/*")),
-    ]
+    patterns = ("*.csv", "*.geojson", *(f"{name}/*" for name in _FOLDERS))
+    paths = [path for pattern in patterns for path in folder.glob(pattern)]
     names = sorted(path.relative_to(folder).as_posix() for path in paths if path.is_file())
     return [(name, _hash(folder / name, signature(folder / name))) for name in names]
 
@@ -186,7 +185,7 @@ def _fill(
 ) -> None:
     origins = base.provenance()
     said = f"with {len(changes)} changes of a scenario"
-    provenance = {}
+    provenance: dict[str, Provenance] = {}
     for name in ("masts", "cells"):
         if name in origins:
             method = "; ".join(text for text in (origins[name].method, said) if text)
