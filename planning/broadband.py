@@ -61,6 +61,7 @@ __all__ = [
     "coverage",
     "fixed_shares",
     "load",
+    "lookup",
     "save",
 ]
 
@@ -185,6 +186,32 @@ def coverage(
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return load(folder)
+
+
+def lookup(workspace: Workspace) -> BroadbandResult | None:
+    """Return the newest kept result for the present layers, without computing anything.
+
+    Parameters
+    ----------
+    workspace
+        The study area.
+
+    Returns
+    -------
+    BroadbandResult or None
+        Whatever its request was, which its summary tells; None if there is none.
+    """
+    there = {name: workspace.content_hash(name) for name in LAYERS if workspace.has(name)}
+    folders = (workspace.folder / "results").glob("broadband-*")
+    for folder in sorted(folders, key=lambda item: item.stat().st_mtime, reverse=True):
+        try:
+            result = load(folder)
+        except InputError:
+            continue  # removed while it was looked at
+        provenance = result.summary["provenance"]
+        if provenance["engine_version"] == ENGINE_VERSION and provenance["content_sha256"] == there:
+            return result
+    return None
 
 
 def load(folder: Path) -> BroadbandResult:
