@@ -307,7 +307,9 @@ def _annual(each: Check, there: Mapping[str, Value], values: list[Value]) -> lis
         text = message(
             "{value} in {days} of {of} days: about {annual} for the whole year, {change} % on the "
             "{before} of the year before",
-            **text.values | {"change": f"{change:+,.1f}", "before": written(before[0])},
+            **text.values,
+            change=f"{change:+,.1f}",
+            before=written(before[0]),
         )
     return [Finding(each.check, (each.whole,), item.as_of, None, text)]
 

@@ -24,10 +24,11 @@ from coverage import run
 from coverage.request import CoverageRequest, cells_of, default_technologies, masts_on_air
 from coverage.results import ANY_OPERATOR, CoverageResult
 from data import schema
-from data.errors import InputError, Message, PhuSongError, message
+from data.errors import Message, PhuSongError, message
 from data.store import Workspace
 from planning import broadband, dedicated_network, resilience
 from planning.dedicated_network import NetworkStatus
+from planning.indicator_definitions import parsed
 from planning.indicator_values import Value
 
 
@@ -408,66 +409,20 @@ def _dated(found: Computed, as_of: str, method: Message) -> Computed:
     )
 
 
-#: Functions by name, and how many arguments each takes (None: any number from 1).
-FUNCTIONS: dict[str, tuple[Callable[..., Computed], int | None]] = {
-    "coverage": (_coverage, 2),
-    "outside": (_outside, 2),
-    "broadband": (_broadband, 2),
-    "network": (_network, 2),
-    "network_share": (_network_share, 2),
-    "protected": (_protected, 0),
-    "points": (_points, 2),
-    "count_masts": (_masts, 0),
-    "sharing": (_sharing, 0),
-    "percent": (_percent, 2),
-    "sum": (_sum, None),
+#: The functions of `indicator_definitions.ARGUMENTS`.
+FUNCTIONS: dict[str, Callable[..., Computed]] = {
+    "coverage": _coverage,
+    "outside": _outside,
+    "broadband": _broadband,
+    "network": _network,
+    "network_share": _network_share,
+    "protected": _protected,
+    "points": _points,
+    "count_masts": _masts,
+    "sharing": _sharing,
+    "percent": _percent,
+    "sum": _sum,
 }
-
-
-def parse(computed_by: str) -> tuple[str, tuple[str, ...]] | None:
-    """Return the function and the arguments that a definition names.
-
-    Parameters
-    ----------
-    computed_by
-        Name and arguments with blanks between them.
-
-    Returns
-    -------
-    tuple or None
-        None where it is empty: values are entered.
-
-    Raises
-    ------
-    InputError
-        If there is no such function, or it takes another number of arguments.
-
-    Examples
-    --------
-    >>> parse("coverage 4G area")
-    ('coverage', ('4G', 'area'))
-    """
-    words = computed_by.split()
-    if not words:
-        return None
-    name, arguments = words[0], tuple(words[1:])
-    if name not in FUNCTIONS:
-        raise InputError(
-            "Indicator, field {column}: {value} (expected {expected})",
-            column="computed_by",
-            value=name,
-            expected=message("one of {options}", options=", ".join(FUNCTIONS)),
-        )
-    count = FUNCTIONS[name][1]
-    if len(arguments) != count and not (count is None and arguments):
-        raise InputError(
-            "Indicator, field {column}: {value} (expected {expected})",
-            column="computed_by",
-            value=computed_by,
-            expected=message("{name} with {count} arguments", name=name,
-                             count="1 or more" if count is None else count),
-        )  # fmt: skip
-    return name, arguments
 
 
 def compute(computed_by: str, sources: Sources) -> Computed | None:
@@ -491,12 +446,12 @@ def compute(computed_by: str, sources: Sources) -> Computed | None:
     InputError
         If there is no such function.
     """
-    asked = parse(computed_by)
+    asked = parsed(computed_by)
     if asked is None:
         return None
     name, arguments = asked
     try:
-        found = FUNCTIONS[name][0](sources, *arguments)
+        found = FUNCTIONS[name](sources, *arguments)
     except PhuSongError as error:
         return Computed(missing=error.message)
     if found.value is not None and not math.isfinite(found.value):

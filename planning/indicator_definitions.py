@@ -45,6 +45,22 @@ KINDS = ("figure", "statement", "document")
 #: How a document has to do with another one.
 RELATIONS = ("", "implements", "amends", "replaces", "belongs_to")
 
+#: Functions of `planning.indicator_computed` that a definition can name, and how many
+#: arguments each takes (None: any number from 1).
+ARGUMENTS: dict[str, int | None] = {
+    "coverage": 2,
+    "outside": 2,
+    "broadband": 2,
+    "network": 2,
+    "network_share": 2,
+    "protected": 0,
+    "points": 2,
+    "count_masts": 0,
+    "sharing": 0,
+    "percent": 2,
+    "sum": None,
+}
+
 #: Kind of the entries in the history.
 HISTORY = "indicator"
 
@@ -81,7 +97,7 @@ class Definition:
     denominator
         What a share is of; empty where there is none or it is not stated.
     computed_by
-        Name and arguments of a function of `planning.indicator_computed`; empty where
+        Name and arguments of a function, see `ARGUMENTS`; empty where
         values are entered.
     target
         Value to be reached, None without one. [`unit`]
@@ -262,8 +278,6 @@ def checked(fields: Mapping[str, Any]) -> Definition:
     InputError
         If a field cannot be used; the sentence names it.
     """
-    from planning import indicator_computed  # which reads definitions itself
-
     values: dict[str, Any] = {name: text(fields.get(name), name) for name in _TEXTS}
     values["kind"] = values["kind"] or "figure"
     if not _CODE.fullmatch(values["indicator"]):
@@ -280,7 +294,7 @@ def checked(fields: Mapping[str, Any]) -> Definition:
     values["title_en"] = values["title_en"] or values["title_vi"]
     if not values["title_vi"]:
         raise _wrong("title_vi", "", message("a name in Vietnamese or English"))
-    indicator_computed.parse(values["computed_by"])
+    parsed(values["computed_by"])
     values["target"] = number(fields.get("target"), "target")
     year = number(fields.get("target_year"), "target_year")
     if year is not None and not (year.is_integer() and 1900 <= year <= 2200):
@@ -288,6 +302,46 @@ def checked(fields: Mapping[str, Any]) -> Definition:
     values["target_year"] = None if year is None else int(year)
     values["issued_on"] = day(values["issued_on"], "issued_on")
     return Definition(**values)
+
+
+def parsed(computed_by: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the function and the arguments that a definition names.
+
+    Parameters
+    ----------
+    computed_by
+        Name and arguments with blanks between them.
+
+    Returns
+    -------
+    tuple or None
+        None where it is empty: values are entered.
+
+    Raises
+    ------
+    InputError
+        If there is no such function, or it takes another number of arguments.
+
+    Examples
+    --------
+    >>> parsed("coverage 4G area")
+    ('coverage', ('4G', 'area'))
+    """
+    words = computed_by.split()
+    if not words:
+        return None
+    name, arguments = words[0], tuple(words[1:])
+    if name not in ARGUMENTS:
+        raise _wrong("computed_by", name, message("one of {options}", options=", ".join(ARGUMENTS)))
+    count = ARGUMENTS[name]
+    if len(arguments) != count and not (count is None and arguments):
+        wanted = "1 or more" if count is None else count
+        raise _wrong(
+            "computed_by",
+            computed_by,
+            message("{name} with {count} arguments", name=name, count=wanted),
+        )
+    return name, arguments
 
 
 def text(value: object, name: str) -> str:

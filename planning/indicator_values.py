@@ -139,8 +139,9 @@ class Value:
 def _built_in() -> tuple[Value, ...]:
     found = []
     for row in read_own_table(TABLE, _COLUMNS).to_dict("records"):
-        numbers = {name: number(row[name], name) for name in ("value", "count", "of")}
-        texts = {
+        fields: dict[str, Any] = {
+            name: number(row[name], name) for name in ("value", "count", "of")
+        } | {
             name: row[name]
             for name in ("denominator", "method", "source", "note_vi", "note_en", "zone_code")
         }
@@ -150,8 +151,7 @@ def _built_in() -> tuple[Value, ...]:
                 row["indicator"],
                 as_of=row["as_of"],
                 claims=tuple(name for name in row["claims"].split(";") if name),
-                **numbers,
-                **texts,
+                **fields,
             )
         )
     return tuple(found)
