@@ -1,8 +1,8 @@
 """What fails in a dedicated network when one thing fails, how often, and where it is tight.
 
-`planning.dedicated_network` says what is live, `planning.resilience` and
-`planning.traffic` compute on arrays; here both meet, and results carry the names of
-sites, links, duct sections and providers.
+`planning.dedicated_network` says what is live, `planning.resilience` computes on arrays;
+here both meet, and results carry the names of sites, links, duct sections and providers.
+Loads are those of `planning.network_load`.
 
 What contracts do not say is taken from ``planning/tables/network_assumptions.csv``, for
 which a workspace may bring a file ``network_assumptions.csv`` of its own.
@@ -15,7 +15,7 @@ import json
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ from data import schema
 from data.errors import InputError, Message, message
 from data.interchange import guarded
 from data.store import Workspace
-from planning import resilience, traffic
+from planning import network_load, resilience
+from planning.compliance import SITES as CHOICES
 from planning.dedicated_network import (
     LINKS,
     SITES,
@@ -53,6 +54,10 @@ OWN_FILE = "network_assumptions.csv"
 
 #: Kinds of things whose single failure is looked at.
 ELEMENTS = ("link", "site", "segment", "trench", "provider")
+
+#: Sites that matter together, of `planning.compliance.SITES`: whose service at the same
+#: time is asked for.
+TOGETHER = ("aggregation", "critical", "endpoint")
 
 #: Failures of each kind that a summary lists.
 _WORST = 20
@@ -108,7 +113,7 @@ def _built_in() -> dict[str, float]:
 
 
 #: Units in which a value has a greatest one.
-_MOST = {"%": 100.0, "share": 1.0}
+_MOST = {"%": 100.0, "share": 1.0, "years": 100.0}
 
 
 def _read(path: Path) -> dict[str, float]:
@@ -161,9 +166,16 @@ class FailureReport:
         Live sites with served, safe_link, safe_site, safe_duct, safe_provider (no single
         failure of the kind cuts it off), availability_percent with low_percent and
         high_percent, method (``"exact"`` or ``"monte carlo"``) and hours_down a year.
+    together
+        A row for each of `TOGETHER` with at least two served sites: choice, sites,
+        availability_percent (of the time in which all of them are served at once), with
+        low_percent, high_percent, method and hours_down a year.
     links
         Live links as straight lines with forward_mbps, backward_mbps, utilisation,
-        years_until_limit, conference_utilisation, assumed (whether the availability is).
+        utilisation_later (after the years of the assumptions), years_until_limit,
+        conference_utilisation, assumed (whether the availability is).
+    reroutes
+        Links whose failure overloads others; see `planning.network_load.Loads`.
     conference
         What a conference of all endpoints does: endpoints, rate_mbps, overloaded and
         newly_overloaded (link_id), disturbed and unreached (site_id), greatest_mbps.
@@ -180,7 +192,9 @@ class FailureReport:
     failures: pd.DataFrame
     cut: pd.DataFrame
     sites: gpd.GeoDataFrame
+    together: pd.DataFrame
     links: gpd.GeoDataFrame
+    reroutes: pd.DataFrame | None
     conference: dict[str, Any] | None
     notes: tuple[Message, ...]
     assumed: Mapping[str, float]
@@ -238,18 +252,30 @@ def analyse(
     failures, cut = _failures(live, found, up)
     on_progress(0.2)
     sites = _sites(
-        live, roots, up, samples, seed, on_progress=lambda share: on_progress(0.2 + 0.6 * share)
+        live, roots, up, samples, seed, on_progress=lambda share: on_progress(0.2 + 0.5 * share)
     )
-    links, conference = _lines(live).assign(assumed=up.is_assumed), None
+    together = _together(live, roots, sites, up, samples, seed)
+    on_progress(0.8)
     notes = _notes(live, sites, up)
+    found_loads = network_load.Loads(network_load.lines(live), None, None)
     if loads:
-        links, conference = _loads(live, links, roots, sites["served"].to_numpy(bool), assumed)
-        notes += _load_notes(live, conference, assumed)
-    report = FailureReport(live, failures, cut, sites, links, conference, notes, assumed, {})
-    on_progress(1.0)
-    return FailureReport(
-        live, failures, cut, sites, links, conference, notes, assumed, _summary(report)
+        found_loads = network_load.loads(live, roots, sites["served"].to_numpy(bool), assumed)
+        notes += network_load.notes(live, found_loads.conference, assumed)
+    report = FailureReport(
+        live,
+        failures,
+        cut,
+        sites,
+        together,
+        found_loads.links.assign(assumed=up.is_assumed),
+        found_loads.reroutes,
+        found_loads.conference,
+        notes,
+        assumed,
+        {},
     )
+    on_progress(1.0)
+    return replace(report, summary=_summary(report))
 
 
 def _roots(live: Network) -> Ints:
@@ -483,140 +509,46 @@ def _sites(
     )
 
 
-# ----------------------------------------------------------------------------------------
-# Load
-
-
-def _weights(live: Network) -> Floats:
-    """Return lengths of links by which traffic prefers the larger ones, as routers do."""
-    capacity = live.links["capacity_mbps"].to_numpy(np.float64, na_value=np.nan)
-    known = capacity[np.isfinite(capacity)]
-    usual = float(np.median(known)) if known.size else 1.0
-    largest = float(known.max()) if known.size else 1.0
-    return largest / np.where(np.isfinite(capacity), capacity, usual)
-
-
-def usual_demands(
-    live: Network, roots: Ints, served: NDArray[np.bool_], assumed: Mapping[str, float]
-) -> traffic.Demands:
-    """Return what sites exchange with their data centre in the busy hour.
-
-    Parameters
-    ----------
-    live
-        The network.
-    roots
-        Positions of the data centres; a site talks to the nearest one.
-    served
-        Which sites reach one.
-    assumed
-        With busy_share_down and busy_share_up.
-
-    Returns
-    -------
-    Demands
-        None of sites whose bandwidth is not known.
-    """
-    need = live.sites["bandwidth_mbps"].to_numpy(np.float64, na_value=np.nan)
-    talks = served & ~live.hub & np.isfinite(need)
-    nodes = np.flatnonzero(talks)
-    hub = _nearest_root(live, roots)[nodes]
-    return traffic.hub_demands(
-        nodes,
-        hub,
-        up_mbps=assumed["busy_share_up"] * need[nodes],
-        down_mbps=assumed["busy_share_down"] * need[nodes],
-    )
-
-
-def _nearest_root(live: Network, roots: Ints) -> Ints:
-    """Return the nearest data centre of each site, the first one where none is reached."""
-    count = len(live.sites)
-    best, nearest = np.full(count, np.inf), np.full(count, roots[0], dtype=np.int64)
-    if len(roots) == 1:
-        return nearest
-    weight = _weights(live)
-    everyone = np.arange(count)
-    for root in roots.tolist():
-        away = traffic.route(
-            count,
+def _together(
+    live: Network, roots: Ints, sites: gpd.GeoDataFrame, up: _Up, samples: int, seed: int
+) -> pd.DataFrame:
+    """Return how often all sites of a choice are served at the same time."""
+    rows = []
+    for choice in TOGETHER:
+        chosen = np.flatnonzero(CHOICES[choice](sites).to_numpy(bool) & sites["served"])
+        if len(chosen) < 2:
+            continue
+        found = resilience.joint_availability(
+            len(live.sites),
             live.tail,
             live.head,
-            traffic.Demands(everyone, np.full(count, root), np.zeros(count)),
-            weight=weight,
+            roots,
+            chosen,
+            edge_availability=up.own,
+            node_availability=up.site,
+            groups=up.merged,
+            group_availability=up.merged_chance,
+            samples=samples,
+            seed=seed,
         )
-        nearer = away.length < best
-        best[nearer], nearest[nearer] = away.length[nearer], root
-    return nearest
+        rows.append(
+            {
+                "choice": choice,
+                "sites": len(chosen),
+                "availability_percent": 100.0 * found.value,
+                "low_percent": 100.0 * found.low,
+                "high_percent": 100.0 * found.high,
+                "method": "exact" if found.exact else "monte carlo",
+                "hours_down": resilience.HOURS_PER_YEAR * (1.0 - found.value),
+            }
+        )
+    return pd.DataFrame(rows, columns=list(_TOGETHER_COLUMNS))
 
 
-def _lines(live: Network) -> gpd.GeoDataFrame:
-    """Return the links as straight lines, without loads."""
-    xy = shapely.get_coordinates(live.sites.geometry.to_numpy())
-    lines: Any = shapely.linestrings(np.stack([xy[live.tail], xy[live.head]], axis=1))
-    kept = ["link_id", "from_site", "to_site", "provider", "medium", "capacity_mbps"]
-    empty = dict.fromkeys(_LOADS, np.nan)
-    return gpd.GeoDataFrame(
-        live.links[kept].assign(**empty), geometry=np.atleast_1d(lines), crs=live.sites.crs
-    )
-
-
-_LOADS = (
-    "forward_mbps", "backward_mbps", "utilisation", "years_until_limit", "conference_utilisation",
+_TOGETHER_COLUMNS = (
+    "choice", "sites", "availability_percent", "low_percent", "high_percent", "method",
+    "hours_down",
 )  # fmt: skip
-
-
-def _loads(
-    live: Network,
-    links: gpd.GeoDataFrame,
-    roots: Ints,
-    served: NDArray[np.bool_],
-    assumed: Mapping[str, float],
-) -> tuple[gpd.GeoDataFrame, dict[str, Any] | None]:
-    """Return the links with their loads, and what a conference of all endpoints does."""
-    count, weight = len(live.sites), _weights(live)
-    capacity = live.links["capacity_mbps"].to_numpy(np.float64, na_value=np.nan)
-    usual = usual_demands(live, roots, served, assumed)
-    routing = traffic.route(count, live.tail, live.head, usual, weight=weight)
-    limit = assumed["busy_limit"]
-    share = routing.utilisation(capacity)
-    links = links.assign(
-        forward_mbps=routing.forward_mbps,
-        backward_mbps=routing.backward_mbps,
-        utilisation=share,
-        years_until_limit=traffic.years_until(share, assumed["growth"], limit=limit),
-    )
-    endpoints = np.flatnonzero(live.sites["video_conference"].to_numpy(bool) & served)
-    if len(endpoints) < 2:
-        return links, None
-    mcu = int(roots[0])
-    effect = traffic.conference_effect(
-        count,
-        live.tail,
-        live.head,
-        capacity,
-        usual,
-        endpoints,
-        assumed["conference_rate"],
-        mcu=mcu,
-        limit=limit,
-        weight=weight,
-    )
-    link_id = live.links["link_id"].to_numpy(dtype=object)
-    site_id = live.sites["site_id"].to_numpy(dtype=object)
-    links["conference_utilisation"] = effect.utilisation
-    return links, {
-        "endpoints": len(endpoints),
-        "bridge": str(site_id[mcu]),
-        "rate_mbps": assumed["conference_rate"],
-        "limit": limit,
-        "overloaded": link_id[effect.overloaded].tolist(),
-        "newly_overloaded": link_id[effect.newly_overloaded].tolist(),
-        "disturbed": site_id[effect.disturbed].tolist(),
-        "unreached": site_id[effect.unreached].tolist(),
-        # Infinite where no link of known capacity carries it.
-        "greatest_mbps": effect.greatest_mbps if math.isfinite(effect.greatest_mbps) else None,
-    }
 
 
 # ----------------------------------------------------------------------------------------
@@ -663,31 +595,6 @@ def _notes(live: Network, sites: gpd.GeoDataFrame, up: _Up) -> tuple[Message, ..
                 total=int(live.links["medium"].isin(["fibre", "copper"]).sum()),
             )
         )
-    return tuple(found)
-
-
-def _load_notes(
-    live: Network, conference: Mapping[str, Any] | None, assumed: Mapping[str, float]
-) -> tuple[Message, ...]:
-    found = []
-    no_need = live.sites["bandwidth_mbps"].isna() & ~pd.Series(live.hub, index=live.sites.index)
-    if no_need.any():
-        found.append(
-            message(
-                "{count} sites do not say which bandwidth they need and count without traffic",
-                count=int(no_need.sum()),
-            )
-        )
-    if conference is None:
-        found.append(message("There are not two endpoints of conferences that are served"))
-    found.append(
-        message(
-            "The load is assumed: in the busy hour a site receives {down} and sends {up} of the "
-            "bandwidth that it needs",
-            down=f"{100 * assumed['busy_share_down']:g} %",
-            up=f"{100 * assumed['busy_share_up']:g} %",
-        )
-    )
     return tuple(found)
 
 
@@ -745,10 +652,16 @@ def _summary(report: FailureReport) -> dict[str, Any]:
             }
             for row in sites.drop(columns=sites.geometry.name).to_dict("records")
         ],
+        "served_together": report.together.to_dict("records"),
+        "overloads_after_a_cut": None
+        if report.reroutes is None
+        else report.reroutes.to_dict("records"),
+        "bottlenecks": _bottlenecks(report),
         "busiest_links": [
             {
                 "link": row["link_id"],
                 "utilisation": _number(row["utilisation"]),
+                "utilisation_later": _number(row["utilisation_later"]),
                 "years_until_limit": _number(row["years_until_limit"]),
                 "with_conference": _number(row["conference_utilisation"]),
             }
@@ -757,6 +670,18 @@ def _summary(report: FailureReport) -> dict[str, Any]:
         "conference": report.conference,
         "assumptions": dict(report.assumed),
         "notes": [str(note) for note in report.notes],
+    }
+
+
+def _bottlenecks(report: FailureReport) -> dict[str, Any]:
+    """Return which links are above the limit in the busy hour, now and later."""
+    limit = report.assumed["busy_limit"]
+    return {
+        "limit": limit,
+        "years": report.assumed["growth_years"],
+        "growth": report.assumed["growth"],
+        "now": report.links.loc[report.links["utilisation"] > limit, "link_id"].tolist(),
+        "later": report.links.loc[report.links["utilisation_later"] > limit, "link_id"].tolist(),
     }
 
 

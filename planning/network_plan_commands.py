@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 #: Lines of each kind that are printed; the files have them all.
 _MOST_LINES = 10
 
+_TOGETHER = {
+    "aggregation": "gathering nodes",
+    "critical": "sites of criticality 4 or 5",
+    "endpoint": "conference endpoints",
+}
+
 
 def _check_out(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
@@ -83,9 +89,33 @@ def _print_failures(content: Mapping[str, Any]) -> None:
                 f"  {row['expected_loss']:,.0f}: {row['element']} {row['name']} ({row['title']}), "
                 f"{row['count']} sites"
             )
+    for row in content["served_together"]:
+        often = f"{row['availability_percent']:.3f} % of the time"
+        if row["method"] != "exact":
+            often += f" ({row['low_percent']:.3f} to {row['high_percent']:.3f})"
+        print(f"All {row['sites']} {_TOGETHER[row['choice']]} are served at once {often}")
+    _print_loads(content)
+    for note in content["notes"]:
+        print(note)
+
+
+def _print_loads(content: Mapping[str, Any]) -> None:
+    tight = content["bottlenecks"]
+    print(
+        f"Above {100.0 * tight['limit']:.0f} % in the busy hour: {len(tight['now'])} links now, "
+        f"{len(tight['later'])} in {tight['years']:g} years"
+    )
     for row in content["busiest_links"][:3]:
         if row["utilisation"] is not None:
-            print(f"Link {row['link']}: {100.0 * row['utilisation']:.0f} % in the busy hour")
+            print(
+                f"  {row['link']}: {100.0 * row['utilisation']:.0f} % now, "
+                f"{100.0 * row['utilisation_later']:.0f} % in {tight['years']:g} years"
+            )
+    for row in (content["overloads_after_a_cut"] or [])[:3]:
+        print(
+            f"A cut of {row['link_id']} takes {row['busiest']} to {100.0 * row['utilisation']:.0f} "
+            "% in the busy hour"
+        )
     conference = content["conference"]
     if conference is not None:
         print(
@@ -94,8 +124,6 @@ def _print_failures(content: Mapping[str, Any]) -> None:
             f"{100.0 * conference['limit']:.0f} %, {len(conference['newly_overloaded'])} of them "
             f"by itself, and disturbs {len(conference['disturbed'])} endpoints"
         )
-    for note in content["notes"]:
-        print(note)
 
 
 # Design

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import folium
 import numpy as np
@@ -18,6 +19,7 @@ from app.components import (
     fibre_map,
     network_data,
     network_diagram,
+    network_load,
     network_map,
     network_status,
     style,
@@ -50,9 +52,6 @@ _FAULT_COLOUR = "#d1352b"
 #: Rows of the ranking that are shown.
 _MOST = 100
 
-#: Links that are listed by their load.
-_BUSIEST = 10
-
 #: What is assumed, and how it is written: share of 100, share of 1, or a unit.
 ASSUMED = {
     "link_fibre": (mark("Availability of a fibre link without a figure"), "percent"),
@@ -74,6 +73,11 @@ ASSUMED = {
         "share",
     ),
     "busy_share_up": (mark("Sent in the busy hour, share of the bandwidth needed"), "share"),
+    "busy_share_between": (
+        mark("Sent to other sites in the busy hour, share of the bandwidth needed"),
+        "share",
+    ),
+    "growth_years": (mark("Years ahead for which the load is shown"), ""),
     "growth": (mark("Growth of traffic in a year"), "share"),
     "busy_limit": (mark("Utilisation from which a link is a bottleneck"), "share"),
     "conference_rate": (mark("Mbit/s of a conference endpoint"), ""),
@@ -115,7 +119,7 @@ def show(area: Workspace) -> None:
         st.subheader(_("Availability of the sites"))
         _availability(report)
     st.subheader(_("Load and conferences"))
-    _load(report)
+    network_load.show(report, _called(report))
     _origin(report)
     _downloads(area, report)
 
@@ -482,45 +486,28 @@ def _availability(report: FailureReport) -> None:
             "with an interval."
         )
     )
+    style.facts(
+        [
+            (
+                _(
+                    "All {count} served at once: {sites}",
+                    count=formats.number(row["sites"]),
+                    sites=labels.norm_sites(row["choice"]),
+                ),
+                _share(row),
+            )
+            for row in report.together.to_dict("records")
+        ]
+    )
 
 
-def _load(report: FailureReport) -> None:
-    links = report.links[report.links["utilisation"].notna()]
-    busy = links.sort_values(["utilisation", "link_id"], ascending=[False, True]).head(_BUSIEST)
-    called = _called(report)
-    years = [
-        _("now") if value <= 0 else formats.number(value, 1) for value in busy["years_until_limit"]
-    ]
-    shown = pd.DataFrame(
-        {
-            _("Link"): [f"{called[name]} ({name})" for name in busy["link_id"]],
-            _("Capacity, Mbit/s"): [formats.number(x) for x in busy["capacity_mbps"]],
-            _("Utilisation in the busy hour"): [formats.percent(x) for x in busy["utilisation"]],
-            _("With a conference of all"): [
-                formats.percent(x) for x in busy["conference_utilisation"]
-            ],
-            _("Years until a bottleneck"): years,
-        }
-    )
-    st.dataframe(
-        shown,
-        hide_index=True,
-        width="stretch",
-        column_config={_("Link"): st.column_config.Column(width="large")},
-    )
-    found = report.conference
-    if found is None:
-        return
-    st.write(
-        _(
-            "A conference of all {count} endpoints at {rate} each overloads {links} links and "
-            "disturbs {sites} sites.",
-            count=formats.number(found["endpoints"]),
-            rate=formats.quantity(found["rate_mbps"], "Mbit/s", 1),
-            links=formats.number(len(found["overloaded"])),
-            sites=formats.number(len(found["disturbed"])),
-        )
-    )
+def _share(row: Mapping[Any, Any]) -> str:
+    """Write an availability, with its interval where it was sampled."""
+    value = formats.percent(row["availability_percent"] / 100.0, 3)
+    if row["method"] == "exact":
+        return value
+    low, high = row["low_percent"] / 100.0, row["high_percent"] / 100.0
+    return f"{value} ({formats.percent_range(low, high, 3)})"
 
 
 def _origin(report: FailureReport) -> None:

@@ -191,6 +191,9 @@ def test_the_page_ranks_and_says_how_often_sites_are_served(start, bare) -> None
     assert len(served) == len(report.sites)
     least = report.sites["availability_percent"].min()
     assert served["Độ sẵn sàng"].iloc[0] == f"{least:.3f}".replace(".", ",") + "\u00a0%"
+    busiest = report.links["utilisation_later"].max()
+    shown = table_with(app, "Sau 5 năm")["Sau 5 năm"].iloc[0]
+    assert shown == f"{100 * busiest:.1f}".replace(".", ",") + "\u00a0%"
 
 
 def test_every_assumption_has_a_name() -> None:

@@ -58,6 +58,11 @@ def test_failures_are_told_and_written(cli, workspace, tmp_path) -> None:
     assert written["single_failures"] == json.loads(json.dumps(report.summary["single_failures"]))
     links = written["single_failures"]["link"]
     assert f"Single failures, link: {links['cutting']} of {links['of']} cut off a site" in out
+    tight = written["bottlenecks"]
+    assert f"{len(tight['now'])} links now, {len(tight['later'])} in 5 years" in out
+    for row in written["served_together"]:
+        assert f"All {row['sites']} " in out
+        assert f"at once {row['availability_percent']:.3f} % of the time" in out
     assert "Illustrative data" in out
     assert out.endswith(f"Written to {tmp_path / 'o'}\n")
     assert sorted(path.name for path in (tmp_path / "o").iterdir()) == [

@@ -183,13 +183,18 @@ def test_loads_bottlenecks_and_a_conference_of_all_endpoints() -> None:
         bandwidth_mbps=10.0,
         video_conference=True,
     )
-    assumed = network_failures.assumptions() | {"growth": 0.5, "busy_limit": 0.9}
+    assumed = network_failures.assumptions() | {
+        "growth": 0.5, "growth_years": 2.0, "busy_limit": 0.9, "busy_share_between": 0.0,
+    }  # fmt: skip
     report = network_failures.analyse(drawn, assumed=assumed)
     links = report.links.set_index("link_id")
     # 3 down and 1 up of each site; those of S2 pass S1.
     assert links.loc["L0", "utilisation"] == pytest.approx(0.6)
     assert links.loc["L1", "utilisation"] == pytest.approx(0.5)
     assert links.loc["L0", "years_until_limit"] == pytest.approx(np.log(1.5) / np.log(1.5))
+    assert links.loc["L0", "utilisation_later"] == pytest.approx(0.6 * 1.5**2)
+    tight = report.summary["bottlenecks"]
+    assert (tight["now"], tight["later"]) == ([], ["L0", "L1"])
     # The larger of two links side by side takes all.
     assert links.loc["L2", "utilisation"] == pytest.approx(0.03)
     assert links.loc["L3", "utilisation"] == 0.0
@@ -208,10 +213,69 @@ def test_loads_bottlenecks_and_a_conference_of_all_endpoints() -> None:
 def test_of_several_data_centres_the_nearest_one_carries_a_site() -> None:
     at = networks.sites([{"role": "hub"}, {}, {}, {"role": "hub"}])
     drawn = Inventory(at, networks.links([link(0, 1), link(1, 2), link(2, 3)], at))
-    report = network_failures.analyse(drawn)
+    assumed = network_failures.assumptions() | {"busy_share_between": 0.0}
+    report = network_failures.analyse(drawn, assumed=assumed)
     loads = report.links["utilisation"].tolist()
     assert loads == pytest.approx([0.3, 0.0, 0.3])
+    # What S1 and S2 send to each other takes the way between them.
+    report = network_failures.analyse(drawn)
+    assert report.links["utilisation"].tolist() == pytest.approx([0.3, 0.05, 0.3])
     assert report.cut["element"].isin(["provider"]).all()
+
+
+def test_a_cut_that_sends_traffic_over_a_small_link_is_told() -> None:
+    drawn = inventory(
+        link(0, 1, capacity_mbps=100.0),
+        link(1, 2, capacity_mbps=10.0),
+        link(0, 2, capacity_mbps=100.0),
+        sites=3,
+        bandwidth_mbps=40.0,
+    )
+    assumed = network_failures.assumptions() | {"busy_share_between": 0.0}
+    report = network_failures.analyse(drawn, assumed=assumed)
+    assert report.links["utilisation"].tolist() == pytest.approx([0.12, 0.0, 0.12])
+    # 12 Mbit/s of one site pass the link of 10 Mbit/s, whichever of the others is cut.
+    told = report.reroutes.set_index("link_id")
+    assert sorted(told.index) == ["L0", "L2"]
+    assert told["busiest"].tolist() == ["L1", "L1"]
+    assert told["utilisation"].tolist() == pytest.approx([1.2, 1.2])
+    assert report.summary["overloads_after_a_cut"][0]["busiest"] == "L1"
+
+
+def joint(live: Network, chosen: list[int], assumed: dict[str, float]) -> float:
+    """Return the share of time in which all of these sites reach S0, over all states."""
+    links = live.links["availability_percent"].to_numpy(float) / 100.0
+    nodes = np.array([assumed[f"site_{role}"] for role in live.sites["role"]]) / 100.0
+    total = 0.0
+    for up in itertools.product([True, False], repeat=len(links) + len(nodes)):
+        share = float(np.prod(np.where(up, np.r_[links, nodes], 1.0 - np.r_[links, nodes])))
+        graph = nx.Graph([(k, k) for k in range(len(nodes)) if up[len(links) + k]])
+        graph.add_edges_from(
+            (int(a), int(b))
+            for k, (a, b) in enumerate(zip(live.tail, live.head, strict=True))
+            if up[k] and int(a) in graph and int(b) in graph
+        )
+        if all(site in graph and 0 in graph and nx.has_path(graph, site, 0) for site in chosen):
+            total += share
+    return total
+
+
+def test_sites_that_matter_together_are_served_together() -> None:
+    ends = [link(0, 1), link(1, 2), link(2, 0), link(2, 3), link(3, 4)]
+    ends = [each | {"availability_percent": 90.0 + k} for k, each in enumerate(ends)]
+    drawn = inventory(*ends)
+    critical = drawn.sites.assign(criticality=[5.0, 3.0, 4.0, 5.0, 1.0])
+    drawn = Inventory(critical, drawn.links, None, None)
+    assumed = network_failures.assumptions() | {"site_access": 97.0, "site_hub": 99.0}
+    report = network_failures.analyse(drawn, assumed=assumed)
+    # There is no gathering node and no endpoint.
+    assert report.together["choice"].tolist() == ["critical"]
+    row = report.together.iloc[0]
+    assert (row["sites"], row["method"]) == (3, "exact")
+    wanted = joint(report.network, [0, 2, 3], assumed)
+    assert row["availability_percent"] == pytest.approx(100.0 * wanted)
+    assert row["hours_down"] == pytest.approx(8760.0 * (1.0 - wanted))
+    assert report.summary["served_together"] == [dict(row)]
 
 
 def test_the_notes_say_what_is_not_known() -> None:

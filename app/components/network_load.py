@@ -1,0 +1,107 @@
+"""How full the links are: in the busy hour, later, in a conference, and after a cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from app import formats
+from app.components import style
+from app.i18n import _
+from planning.network_failures import FailureReport
+
+#: Links that are listed by their load.
+_BUSIEST = 10
+
+#: Cuts that are listed by what they overload.
+_CUTS = 5
+
+
+def show(report: FailureReport, called: Mapping[str, str]) -> None:
+    """Show the busiest links, bottlenecks now and later, and what a conference does.
+
+    Parameters
+    ----------
+    report
+        What was computed.
+    called
+        What people call each link.
+    """
+    tight = report.summary["bottlenecks"]
+    years = formats.number(tight["years"])
+    st.write(
+        _(
+            "Above {limit} in the busy hour: {now} links now, {later} in {years} years, if traffic "
+            "grows by {growth} a year.",
+            limit=formats.percent(tight["limit"], 0),
+            now=formats.number(len(tight["now"])),
+            later=formats.number(len(tight["later"])),
+            years=years,
+            growth=formats.percent(tight["growth"], 0),
+        )
+    )
+    links = report.links[report.links["utilisation"].notna()]
+    busy = links.sort_values(["utilisation", "link_id"], ascending=[False, True]).head(_BUSIEST)
+    until = [
+        _("now") if value <= 0 else formats.number(value, 1) for value in busy["years_until_limit"]
+    ]
+    shown = pd.DataFrame(
+        {
+            _("Link"): [f"{called[name]} ({name})" for name in busy["link_id"]],
+            _("Capacity, Mbit/s"): [formats.number(x) for x in busy["capacity_mbps"]],
+            _("Utilisation in the busy hour"): [formats.percent(x) for x in busy["utilisation"]],
+            _("In {years} years", years=years): [
+                formats.percent(x) for x in busy["utilisation_later"]
+            ],
+            _("With a conference of all"): [
+                formats.percent(x) for x in busy["conference_utilisation"]
+            ],
+            _("Years until a bottleneck"): until,
+        }
+    )
+    st.dataframe(
+        shown,
+        hide_index=True,
+        width="stretch",
+        column_config={_("Link"): st.column_config.Column(width="large")},
+    )
+    _conference(report)
+    _cuts(report, called)
+
+
+def _conference(report: FailureReport) -> None:
+    found = report.conference
+    if found is None:
+        return
+    st.write(
+        _(
+            "A conference of all {count} endpoints at {rate} each overloads {links} links and "
+            "disturbs {sites} sites.",
+            count=formats.number(found["endpoints"]),
+            rate=formats.quantity(found["rate_mbps"], "Mbit/s", 1),
+            links=formats.number(len(found["overloaded"])),
+            sites=formats.number(len(found["disturbed"])),
+        )
+    )
+
+
+def _cuts(report: FailureReport, called: Mapping[str, str]) -> None:
+    """List the links whose failure overloads others."""
+    if report.reroutes is None or report.reroutes.empty:
+        return
+    st.write(_("When one of these links is cut, traffic takes another way and overloads it:"))
+    style.facts(
+        [
+            (
+                called[row["link_id"]],
+                _(
+                    "{link} at {share}",
+                    link=called[row["busiest"]],
+                    share=formats.percent(row["utilisation"], 0),
+                ),
+            )
+            for row in report.reroutes.head(_CUTS).to_dict("records")
+        ]
+    )
