@@ -2,10 +2,10 @@
 
 from alembic import context
 
-from data.records import tables
+from data.records.tables import Base
 
 context.configure(
-    connection=context.config.attributes["connection"], target_metadata=tables.Base.metadata
+    connection=context.config.attributes["connection"], target_metadata=Base.metadata
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -11,8 +11,6 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-_REFUSED = "the history cannot be edited"
-
 
 def upgrade() -> None:
     """Make the tables."""
@@ -99,20 +97,20 @@ def _protect_in_sqlite() -> None:
     for change in ("UPDATE", "DELETE"):
         op.execute(
             f"CREATE TRIGGER history_no_{change.lower()} BEFORE {change} ON history "
-            f"BEGIN SELECT RAISE(ABORT, '{_REFUSED}'); END"
+            "BEGIN SELECT RAISE(ABORT, 'the history cannot be edited'); END"
         )
     # INSERT OR REPLACE removes the older row without asking the trigger on DELETE.
     op.execute(
         "CREATE TRIGGER history_no_replace BEFORE INSERT ON history "
         "WHEN EXISTS (SELECT 1 FROM history WHERE id = NEW.id) "
-        f"BEGIN SELECT RAISE(ABORT, '{_REFUSED}'); END"
+        "BEGIN SELECT RAISE(ABORT, 'the history cannot be edited'); END"
     )
 
 
 def _protect_in_postgresql() -> None:
     op.execute(
         "CREATE FUNCTION history_refuses() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{_REFUSED}'; END $$"
+        "$$ BEGIN RAISE EXCEPTION 'the history cannot be edited'; END $$"
     )
     op.execute(
         "CREATE TRIGGER history_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON history "
