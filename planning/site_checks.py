@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from data.errors import Message, message
 from planning.site_rules import (
@@ -370,6 +371,57 @@ _ONLY_NEW = (
     "unusual_class", "spacing", "allowed_near", "allowed_in_zone", "tenants_min", "tenants_max",
     "permit_required",
 )  # fmt: skip
+
+
+def check_shared(
+    mast: Mapping[str, Any], organisation: str, there: set[str], come: set[str]
+) -> tuple[Finding, ...]:
+    """Check whether a mast that is there can take further operators.
+
+    Parameters
+    ----------
+    mast
+        Row of the layer `masts`.
+    organisation
+        Who asks.
+    there, come
+        Operators on it now, and those that would come.
+
+    Returns
+    -------
+    tuple of Finding
+        Whether it may be shared, and whether it has room.
+    """
+    free = bool(mast["shareable"]) or mast["owner"] == organisation
+    name = mast["mast_id"]
+    texts = {
+        True: message("Mast {mast} may be shared", mast=name),
+        False: message("Mast {mast} is not offered for sharing", mast=name),
+    }
+    findings = [_of_inventory("shareable", free, texts[free])]
+    most = mast["max_tenants"]
+    if not isinstance(most, int | float) or math.isnan(most):
+        unknown = message("It is not known how many operators mast {mast} can carry", mast=name)
+        return (*findings, _of_inventory("room", None, unknown))
+    count = len(there | come)
+    text = message(
+        "Mast {mast} would carry {measured} operators (at most {limit})",
+        mast=name,
+        measured=count,
+        limit=f"{most:g}",
+    )
+    return (*findings, _of_inventory("room", count <= most, text, float(count), float(most)))
+
+
+def _of_inventory(
+    rule: str,
+    met: bool | None,
+    text: Message,
+    measured: float | None = None,
+    limit: float | None = None,
+) -> Finding:
+    result: Result = "cannot be checked" if met is None else "met" if met else "not met"
+    return Finding(rule, result, "error", text, measured, limit, "", "layer masts", verified=True)
 
 
 def nearest(neighbours: Sequence[Neighbour]) -> tuple[Neighbour, ...]:

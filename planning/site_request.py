@@ -29,6 +29,9 @@ OWN_FILE = "site_cells.csv"
 #: Longest texts.
 MOST_CHARACTERS = {"reference": 80, "name": 200, "note": 4000, "mast_id": 200, "comment": 4000}
 
+#: How far below the top antennas hang like an operator's others. [m]
+BELOW_TOP_M = 1.0
+
 #: Most cells of one site.
 MOST_CELLS = 60
 
@@ -375,7 +378,7 @@ def typical_cells(
         if len(of_it):
             found += _like(of_it, operator, technology, request.height_m)
         elif technology in templates.index:
-            row = templates.loc[technology]
+            row = {str(k): v for k, v in templates.loc[technology].items()}
             found += _sectors(
                 {name: row[name] for name in ("band", *_FIGURES[:5], "tilt_deg", "load")},
                 operator,
@@ -410,7 +413,7 @@ def _like(
     sectors = int(band.groupby("mast_id").size().mode().iloc[0])
     if band["azimuth_deg"].isna().mean() > 0.5:
         sectors = 1
-    return _sectors(values, operator, technology, sectors, 0.0, max(1.0, height_m - 1.0))
+    return _sectors(values, operator, technology, sectors, 0.0, max(1.0, height_m - BELOW_TOP_M))
 
 
 def _sectors(

@@ -366,7 +366,8 @@ def _built_in() -> tuple[Rule, ...]:
 def _read(path: Path) -> tuple[Rule, ...]:
     table = read_own_table(path, _COLUMNS)
     return tuple(
-        _rule(path, int(row), values) for row, values in table.to_dict(orient="index").items()
+        _rule(path, row, {str(name): str(value) for name, value in values.items()})
+        for row, values in enumerate(table.to_dict("records"), start=2)
     )
 
 
