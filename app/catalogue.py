@@ -31,6 +31,8 @@ KEYWORDS = {
     "SourceError": 1,
     "MissingError": 1,
     "OfflineError": 1,
+    "ForbiddenError": 1,
+    "RecordsError": 1,
     # Error classes hand their template to the base class.
     "__init__": 1,
 }

@@ -26,6 +26,14 @@ MEASURES = {
     "household": mark("Households"),
 }
 
+#: Roles of accounts.
+ROLES = {
+    "viewer": mark("Viewer"),
+    "carrier": mark("Carrier"),
+    "planner": mark("Planner"),
+    "administrator": mark("Administrator"),
+}
+
 LEVELS = {
     "province": mark("Province"),
     "district": mark("District"),

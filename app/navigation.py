@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import areas, i18n, study
-from app.components import kept, style
+from app.components import kept, sign_in, style
 from app.errors import readable_errors
 from app.i18n import _, mark
 
@@ -115,6 +115,7 @@ def run() -> None:
     with st.sidebar:
         areas.switch()
         _language_switch()
+        sign_in.show()
     with readable_errors():
         if study.ready():
             page.run()

@@ -857,6 +857,16 @@ def _app(arguments: argparse.Namespace) -> None:
     command = ["run", str(root / "streamlit_app.py")]
     if arguments.port is not None:
         command += ["--server.port", str(arguments.port)]
+    if arguments.address is not None:
+        command += ["--server.address", arguments.address]
+        if arguments.address not in ("localhost", "127.0.0.1", "::1"):
+            print(
+                f"Warning: the app listens on {arguments.address}, so others can reach it. Make "
+                "the first administrator before they do, and put a server with TLS in front: "
+                "without it passwords travel in the clear.",
+                file=sys.stderr,
+                flush=True,
+            )
     if not arguments.headless and _has_browser():
         command += ["--server.headless", "false", "--server.showEmailPrompt", "false"]
     cli.main(command, prog_name="streamlit", standalone_mode=False)
@@ -1564,6 +1574,11 @@ def _parser() -> argparse.ArgumentParser:
     app = add(commands, "app", _app, "Start the app in the browser.")
     app.add_argument("--port", type=_whole(1, 65535), metavar="N", help="default: 8501")
     app.add_argument("--headless", action="store_true", help="do not open a browser")
+    app.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="address to listen on, e.g. 0.0.0.0 for the network (default: this machine only)",
+    )
     return parser
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from data.errors import InputError, PhuSongError
+from data.errors import InputError, Message, PhuSongError, message
 from data.records import tables
 from data.records.account_tables import Account, SignInAttempts, SignInSession, now
 from data.records.engine import Records, expect
@@ -30,6 +30,15 @@ class Role(StrEnum):
     CARRIER = "carrier"
     PLANNER = "planner"
     ADMINISTRATOR = "administrator"
+
+
+#: What roles are called in sentences.
+ROLE_NAMES: dict[Role, Message] = {
+    Role.VIEWER: message("viewer"),
+    Role.CARRIER: message("carrier"),
+    Role.PLANNER: message("planner"),
+    Role.ADMINISTRATOR: message("administrator"),
+}
 
 
 @dataclass(frozen=True)
@@ -84,10 +93,13 @@ def require(actor: Actor, *roles: Role) -> None:
         If the actor has none of them.
     """
     if actor.role not in roles:
+        needed = ROLE_NAMES[roles[0]]
+        for role in roles[1:]:
+            needed = message("{first} or {second}", first=needed, second=ROLE_NAMES[role])
         raise ForbiddenError(
             "This needs the role {needed}; yours is {role}",
-            needed=" or ".join(roles),
-            role=actor.role.value,
+            needed=needed,
+            role=ROLE_NAMES[actor.role],
         )
 
 
@@ -119,7 +131,7 @@ def checked_login(login: str) -> str:
     return plain
 
 
-def checked_name(text: str, *, what: str = "name", required: bool = True) -> str:
+def checked_name(text: str, *, required: bool = True) -> str:
     """Return a name as it is kept: any letters and signs, but on one line.
 
     Raises
@@ -131,9 +143,8 @@ def checked_name(text: str, *, what: str = "name", required: bool = True) -> str
     hidden = any(unicodedata.category(sign) in ("Cc", "Cf", "Co", "Cs") for sign in plain)
     if len(plain) > _LONGEST_NAME or hidden or (required and not plain):
         raise InputError(
-            "{value} cannot be used as {what} (expected one line of at most {most} characters)",
+            "{value} cannot be used as a name (expected one line of at most {most} characters)",
             value=repr(text[:80]),
-            what=what,
             most=_LONGEST_NAME,
         )
     return plain
@@ -333,7 +344,7 @@ def new_account(
 ) -> Account:
     """Return a checked account that is not in the database yet; see `add`."""
     name = checked_name(name)
-    organisation = checked_name(organisation, what="organisation", required=False)
+    organisation = checked_name(organisation, required=False)
     row = Account(
         name=name, organisation=organisation, role=_checked_role(role, organisation).value
     )
@@ -439,7 +450,7 @@ def change(
         expect(row, expected_version)
         administrates = _administrates(row)
         if organisation is not None:
-            row.organisation = checked_name(organisation, what="organisation", required=False)
+            row.organisation = checked_name(organisation, required=False)
         if name is not None:
             row.name = checked_name(name)
         row.role = _checked_role(row.role if role is None else role, row.organisation).value

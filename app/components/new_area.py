@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 from babel import Locale
 
-from app import areas, formats, jobs, labels
+from app import areas, formats, identity, jobs, labels
 from app.components import progress, quality, style
 from app.i18n import _, language, mark, translate
 from data import build, plan
@@ -39,6 +39,9 @@ _DONE = "new_area.done"
 
 def show() -> None:
     """Show the form, the plan or the progress of a build."""
+    if not identity.may_change_data():
+        style.only_planners()
+        return
     _show_done()
     under_way = st.session_state.get("new_area.job")
     if under_way is not None:
@@ -253,15 +256,17 @@ def _plan_work(place: Place, asked: tuple[object, ...]) -> jobs.Work:
 
 def _build_work(made: BuildPlan, asked: tuple[object, ...]) -> jobs.Work:
     folder = areas.home() / made.area.name
+    allowed = identity.data_change(folder, "built")
 
     def work(on_progress: Callable[[float], None]) -> object:
-        return build.build_from(
-            made,
-            folder,
-            generate_masts=bool(asked[-2]),
-            skip_unavailable=bool(asked[-1]),
-            on_progress=on_progress,
-        )
+        with allowed:
+            return build.build_from(
+                made,
+                folder,
+                generate_masts=bool(asked[-2]),
+                skip_unavailable=bool(asked[-1]),
+                on_progress=on_progress,
+            )
 
     return work
 

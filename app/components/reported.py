@@ -7,7 +7,7 @@ import datetime as dt
 import pandas as pd
 import streamlit as st
 
-from app import references
+from app import identity, references
 from app.components import figures
 from app.i18n import _, language, translate
 from data.errors import InputError
@@ -32,6 +32,8 @@ def show(area: Workspace, computed: pd.DataFrame) -> None:
             _("No reported figure has been entered yet; add the first one below."),
             icon=":material/edit_note:",
         )
+    if not identity.may_change_data():
+        return
     with st.expander(_("Enter or edit reported figures"), icon=":material/edit:"):
         _editor(area, kept)
 
@@ -96,7 +98,8 @@ def _editor(area: Workspace, kept: list[references.ReportedFigure]) -> None:
         except InputError as error:
             st.error(translate(error), icon=":material/error:")
             return
-        references.write(area.folder, entries)
+        with identity.data_change(area, "reported figures saved", count=len(entries)):
+            references.write(area.folder, entries)
         st.session_state["reported.generation"] = generation + 1
         st.toast(_("The reported figures were saved."), icon=":material/check:")
         st.rerun()

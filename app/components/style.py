@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
 import streamlit as st
 
+from app.i18n import _
 from app.legend import Entry
+
+#: Signs that mean something in Markdown, in Streamlit's own marks and in HTML.
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!:~$<>|&])")
 
 _CSS = """
 <style>
@@ -49,6 +54,7 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 .ps-card-head { display: flex; justify-content: space-between; margin-bottom: .3rem; }
 .ps-badge { font-size: .8rem; font-weight: 600; padding: .05rem .5rem; border-radius: 10px; }
 .ps-yes { background: #d9efe9; color: #0d4f43; }
+.ps-user { margin: .3rem 0 .2rem; line-height: 1.35; overflow-wrap: anywhere; }
 .ps-no { background: #fbe3d6; color: #7a2b00; }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding: 4.2rem .8rem 2rem; }
@@ -68,6 +74,30 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 def apply() -> None:
     """Put the style sheet on the page."""
     st.html(_CSS)
+
+
+def plain(text: str) -> str:
+    """Return a text of somebody else so that Markdown shows it as it is.
+
+    Parameters
+    ----------
+    text
+        E.g. a name, which may hold stars, links or tags.
+
+    Returns
+    -------
+    str
+        For `st.write`, `st.info` and other fields that read Markdown.
+    """
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def only_planners() -> None:
+    """Say that changing data needs a role that the user does not have."""
+    st.info(
+        _("Only planners and administrators change data; everybody can look at them."),
+        icon=":material/lock:",
+    )
 
 
 def uploader_text(button: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import formats, labels
+from app import formats, identity, labels
 from app.components import findings, inventory, style
 from app.components.kept import keep
 from app.i18n import _, ngettext, translate
@@ -81,6 +81,9 @@ def show(area: Workspace) -> None:
         st.success(said, icon=":material/check_circle:")
     for remark in remarks:
         st.warning(remark, icon=":material/info:")
+    if not identity.may_change_data():
+        style.only_planners()
+        return
     _undo(area)
     names = [*FIRST, *(n for n in schema.LAYERS if n not in FIRST), *schema.RASTERS]
     layer = st.selectbox(
@@ -123,9 +126,13 @@ def show(area: Workspace) -> None:
 
 
 def _formats(layer: str) -> str:
+    size = formats.number(st.get_option("server.maxUploadSize"))
     if layer in schema.RASTERS:
-        return _("GeoTIFF or another raster file, at most 50 MB")
-    return _("CSV, Excel, GeoPackage, GeoJSON, KML, KMZ or zipped Shapefile, at most 50 MB")
+        return _("GeoTIFF or another raster file, at most {size} MB", size=size)
+    return _(
+        "CSV, Excel, GeoPackage, GeoJSON, KML, KMZ or zipped Shapefile, at most {size} MB",
+        size=size,
+    )
 
 
 def _undo(area: Workspace) -> None:
@@ -145,7 +152,8 @@ def _undo(area: Workspace) -> None:
     )
     if button.button(_("Undo"), icon=":material/undo:"):
         try:
-            undone = importers.undo(area)
+            with identity.data_change(area, "import undone"):
+                undone = importers.undo(area)
         except InputError as error:
             st.error(translate(error), icon=":material/error:")
             return
@@ -266,7 +274,8 @@ def _raster(area: Workspace, layer: str, content: bytes, name: str) -> None:
         path = Path(scratch) / Path(name.replace("\\", "/")).name
         path.write_bytes(content)
         try:
-            problems = importers.import_raster(area, layer, path, **origin)
+            with identity.data_change(area, "imported", layer=layer, file=path.name):
+                problems = importers.import_raster(area, layer, path, **origin)
         except InputError as error:
             st.error(translate(error), icon=":material/error:")
             st.caption(_("Nothing was changed; the data loaded before are still there."))
@@ -341,16 +350,17 @@ def _accept(area: Workspace, preview: Preview, content: bytes, name: str, readin
     if not accepted:
         return
     try:
-        report = importers.import_layer(
-            area,
-            preview.layer,
-            content,
-            file_name=name,
-            accept_rows=bool(preview.errors),
-            drop_orphans=drop_orphans,
-            **origin,
-            **reading.options(),
-        )
+        with identity.data_change(area, "imported", layer=preview.layer, file=Path(name).name):
+            report = importers.import_layer(
+                area,
+                preview.layer,
+                content,
+                file_name=name,
+                accept_rows=bool(preview.errors),
+                drop_orphans=drop_orphans,
+                **origin,
+                **reading.options(),
+            )
     except ValidationError as error:
         findings.table(error.problems, preview.layer)
         st.caption(_("Nothing was changed; the data loaded before are still there."))
