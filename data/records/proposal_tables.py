@@ -93,6 +93,8 @@ class Proposal(Versioned, Base):
     scenario_id: Mapped[int | None] = mapped_column(Integer)
     account_id: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, nullable=False, default=now)
+    #: Last change of anything about it; a change of it gives another version.
+    changed_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, nullable=False, default=now)
     submitted_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
 
 

@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.Column("scenario_id", sa.Integer()),
         sa.Column("account_id", sa.Integer()),
         sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("changed_at", UtcDateTime(), nullable=False),
         sa.Column("submitted_at", UtcDateTime()),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_proposals")),
