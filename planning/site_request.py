@@ -378,7 +378,7 @@ def typical_cells(
         if len(of_it):
             found += _like(of_it, operator, technology, request.height_m)
         elif technology in templates.index:
-            row = {str(k): v for k, v in templates.loc[technology].items()}
+            row: dict[str, Any] = {str(k): v for k, v in templates.loc[technology].items()}
             found += _sectors(
                 {name: row[name] for name in ("band", *_FIGURES[:5], "tilt_deg", "load")},
                 operator,
