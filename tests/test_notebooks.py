@@ -13,7 +13,7 @@ import pytest
 
 from coverage import run
 from data.store import Workspace
-from planning import fibre
+from planning import fibre, network_failures
 from tests.vectors import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -64,7 +64,11 @@ def pictures(notebook: nbformat.NotebookNode) -> int:
 
 
 def test_each_notebook_has_its_test() -> None:
-    assert {path.stem for path in NOTEBOOKS} == {"coverage_from_scratch", "fibre_design"}
+    assert {path.stem for path in NOTEBOOKS} == {
+        "coverage_from_scratch",
+        "fibre_design",
+        "network_resilience",
+    }
 
 
 def test_the_coverage_notebook_shows_the_figures_of_the_function(
@@ -123,3 +127,35 @@ def test_the_fibre_notebook_shows_the_figures_of_the_function(
         assert f"{figure:,.0f}" in texts
     assert f"{100 * again.gap:.2f} %" in texts
     assert pictures(notebook) == 2
+
+
+TELL_NETWORK = """
+told = {"summary": report.summary, "curve": curve.to_dict("list"), "design": summary}
+told |= {"years": phases.summary["years"]}
+told |= {"cut": {name: sorted(lost) for name, lost in by_removal.items()}}
+print(json.dumps(told))
+"""
+
+
+def test_the_network_notebook_shows_the_figures_of_the_function(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook, told = executed("network_resilience", TELL_NETWORK, tmp_path / "w", monkeypatch)
+    again = network_failures.analyse(Workspace.open(tmp_path / "w"))
+    assert json.loads(json.dumps(again.summary)) == told["summary"]
+    links = again.failures[again.failures["element"] == "link"]
+    assert {row.name: sorted(row.sites.split(";")) for row in links.itertuples(index=False)} == (
+        told["cut"]
+    )
+    assert told["design"]["connected"] == told["design"]["sites"]
+    assert told["design"]["protected"] == told["design"]["to_protect"] == 6
+    assert told["curve"]["connected"][0] < told["curve"]["connected"][-1]
+    assert told["years"][-1]["connected"] == told["design"]["sites"]
+
+    # And it is those figures that the reader sees.
+    shown = [output.get("data", {}) for output in outputs(notebook)]
+    texts = "".join(str(part.get("text/html", "")) for part in shown)
+    least = min(each["percent"] for each in told["summary"]["availability"])
+    assert f"{least:.3f}" in texts
+    assert f"{told['design']['cost']['typical']:,.0f}" in texts
+    assert pictures(notebook) == 4
