@@ -166,7 +166,7 @@ def _table(key: str, title: Any, frame: pd.DataFrame) -> Table:
             Column("as_of", message("As of"), "day", width=1.1),
             Column("computed", message("Computed"), "number", 1),
             Column("low", message("Interval from"), "number", 1),
-            Column("high", message("to"), "number", 1, width=0.8),
+            Column("high", message("Interval to"), "number", 1),
             Column("target", message("Target"), "number", 1),
             Column("target_year", message("Year"), width=0.7),
             Column("remarks", message("Remarks"), width=2.2),

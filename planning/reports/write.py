@@ -1,0 +1,140 @@
+"""Write a report's files: every language and format wanted, and the figures as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from data.errors import InputError
+from planning.reports import docx_file, figures, files, inputs, pdf_file, xlsx_file
+from planning.reports.language import Language, languages
+from planning.reports.model import Document, to_json
+
+#: Formats of reports.
+FORMATS = ("docx", "pdf", "xlsx")
+
+Progress = Callable[[float], None]
+
+
+def checked_formats(formats: Iterable[str]) -> tuple[str, ...]:
+    """Return formats, each once.
+
+    Parameters
+    ----------
+    formats
+        Of `FORMATS`.
+
+    Returns
+    -------
+    tuple of str
+        The same.
+
+    Raises
+    ------
+    InputError
+        If one is not known, or there is none.
+    """
+    found = tuple(dict.fromkeys(formats))
+    for each in found:
+        if each not in FORMATS:
+            raise InputError(
+                "There is no format {format}; known formats: {known}",
+                format=each,
+                known=", ".join(FORMATS),
+            )
+    if not found:
+        raise InputError("No format was asked for")
+    return found
+
+
+def pictures_of(
+    document: Document, language: Language, *, on_progress: Progress = lambda _share: None
+) -> dict[str, bytes]:
+    """Draw a report's maps and charts.
+
+    Parameters
+    ----------
+    document
+        The report.
+    language
+        Language of their texts.
+    on_progress
+        Called with the finished share.
+
+    Returns
+    -------
+    dict
+        Key -> PNG.
+    """
+    drawn = {}
+    wanted = document.pictures()
+    for number, picture in enumerate(wanted, start=1):
+        drawn[picture.key] = picture.draw(language)
+        on_progress(number / len(wanted))
+    return drawn
+
+
+def save(
+    document: Document,
+    folder: Path,
+    *,
+    formats: Iterable[str] = FORMATS,
+    codes: Iterable[str] = ("vi",),
+    on_progress: Progress = lambda _share: None,
+) -> list[Path]:
+    """Write a report.
+
+    Parameters
+    ----------
+    document
+        The report.
+    folder
+        Where to; made if it is missing. Files of the same names are replaced, each in
+        one step.
+    formats
+        Of `FORMATS`.
+    codes
+        Languages: "vi", "en". One file for each.
+    on_progress
+        Called with the finished share; may raise `CancelledError`.
+
+    Returns
+    -------
+    list of Path
+        ``report_LANGUAGE.FORMAT`` of each, and `report.json`, which the next report is
+        compared with.
+    """
+    chosen = checked_formats(formats)
+    spoken = languages(codes)
+    if not spoken:
+        raise InputError("No language was asked for")
+    inputs.folder_of(folder)
+    written = []
+    for position, language in enumerate(spoken):
+
+        def report(share: float, position: int = position) -> None:
+            on_progress((position + share) / len(spoken))
+
+        drawn = {}
+        if {"docx", "pdf"} & set(chosen):
+            drawn = pictures_of(
+                document, language, on_progress=lambda share, report=report: report(0.4 * share)
+            )
+        makers: dict[str, Callable[[Path], None]] = {
+            "docx": lambda path, language=language, drawn=drawn: docx_file.write(
+                document, language, drawn, path
+            ),
+            "pdf": lambda path, language=language, drawn=drawn: pdf_file.write(
+                document, language, drawn, path
+            ),
+            "xlsx": lambda path, language=language: xlsx_file.write(document, language, path),
+        }
+        for number, each in enumerate(chosen, start=1):
+            path = folder / f"report_{language.code}.{each}"
+            written.append(files.replace(path, makers[each]))
+            report(0.4 + 0.6 * number / len(chosen))
+    text = json.dumps(to_json(document), ensure_ascii=False, indent=1, allow_nan=False)
+    written.append(files.replace_bytes(folder / figures.FILE, (text + "\n").encode("utf-8")))
+    on_progress(1.0)
+    return written
