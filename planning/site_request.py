@@ -7,7 +7,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -437,6 +437,11 @@ def _sectors(
         }
         for k in range(max(1, sectors))
     ]
+
+
+def on_mast(request: SiteRequest, height_m: float) -> SiteRequest:
+    """Return a request whose antennas hang on a mast of a height, where it names none. [m]."""
+    return replace(request, height_m=request.height_m or height_m)
 
 
 def change(
