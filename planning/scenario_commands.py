@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +172,7 @@ def _print(item: Scenario) -> None:
     print(f"{item.id}: {item.title} ({len(item.changes)} changes{whose}{published})")
 
 
-def _print_row(row: dict[str, Any], currency: str) -> None:
+def _print_row(row: Mapping[Hashable, Any], currency: str) -> None:
     name = row["title"] or "Present network"
     line = (
         f"{name}, {row['service']}: {row['area_percent']:.2f} % of the area, "

@@ -213,7 +213,8 @@ def _summary(
     """Sum the finest zones, which cover the area once."""
     whole = table[(table["operator"] == "any") & table["zone"].isin(communes)]
     rows = []
-    for (key, service), part in whole.groupby(["scenario", "service"], sort=False):
+    for keys, part in whole.groupby(["scenario", "service"], sort=False):
+        key, service = int(keys[0]), str(keys[1])
         masts, cells = _network(places[key])
         once, yearly = costs[key].once, costs[key].yearly
         more = float(part["people_more"].sum())
@@ -303,7 +304,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     plain = frame.astype(object).where(frame.notna(), None)
     return [
         {
-            key: value.item() if isinstance(value, np.generic) else value
+            str(key): value.item() if isinstance(value, np.generic) else value
             for key, value in row.items()
         }
         for row in plain.to_dict("records")

@@ -125,7 +125,8 @@ def _equipment(
     hung = dict(zip(old[1]["cell_id"], old[1]["mast_id"], strict=True))
     had = set(zip(old[1]["mast_id"], old[1]["operator"], old[1]["technology"], strict=True))
     tenants = set(zip(old[1]["mast_id"], old[1]["operator"], strict=True))
-    for (mast, operator), cells in new[1].groupby(["mast_id", "operator"], sort=True):
+    for key, cells in new[1].groupby(["mast_id", "operator"], sort=True):
+        mast, operator = (str(part) for part in key)
         was = old[0].get(mast)
         moves = was is not None and _moved(was, new[0][mast])
         origin = cells["cell_id"].map(hung)

@@ -231,6 +231,30 @@ def maximal_cover(
     )
 
 
+def merged_demand(
+    membership: scipy.sparse.sparray | scipy.sparse.spmatrix | ArrayLike, weight: ArrayLike
+) -> tuple[scipy.sparse.csr_array, Floats]:
+    """Merge the demand rows that the same sites cover, for more than one question about them.
+
+    Parameters
+    ----------
+    membership, weight
+        As for `maximal_cover`.
+
+    Returns
+    -------
+    patterns : csr_array
+        A row for each set of sites that covers any demand.
+    weight : numpy.ndarray
+        Sum of the weights of each; demand without a site is left out.
+    """
+    table = _membership(membership)
+    people = _figures(weight, table.shape[0], "weight")
+    group, merged = _merged(table)
+    some = group >= 0
+    return merged.matrix(), _add_up(group[some], people[some], merged.rows)
+
+
 # ----------------------------------------------------------------------------------------
 # Input
 
@@ -454,7 +478,7 @@ class _Clock:
         self._on_progress(1.0)
 
 
-def _step(values: Floats) -> float:
+def whole_step(values: Floats) -> float:
     """Return the whole step that all sums of the values are multiples of, 0 for none."""
     if len(values) and bool(np.all(values == np.floor(values))) and values.sum() < 2.0**53:
         return float(np.gcd.reduce(values.astype(np.int64)))
@@ -472,7 +496,7 @@ class _SetCover:
         self.full = table
         self.full_cost = cost
         self.clock = clock
-        self.step = _step(cost)
+        self.step = whole_step(cost)
         #: Columns that are surely taken, and the table of what is still open.
         self.taken = cost == 0.0
         self.columns = np.arange(table.columns)
@@ -709,7 +733,7 @@ class _MaximalCover:
         budget *= 1.0 + _ROUND
         self.full_budget = budget
         self.clock = clock
-        self.step = _step(weight)
+        self.step = whole_step(weight)
         self.random = np.random.default_rng(_SEED)
         #: Columns that are surely taken, their weight, and the table of what is still open.
         self.taken = np.zeros(table.columns, dtype=bool)
