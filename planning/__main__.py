@@ -20,6 +20,7 @@ from data.errors import InputError, PhuSongError, Problem, ValidationError
 from planning import (
     data_commands,
     fibre_commands,
+    indicator_commands,
     network_commands,
     network_plan_commands,
     scenario_commands,
@@ -1180,6 +1181,65 @@ def _add_network_design_options(design: argparse.ArgumentParser) -> None:
     design.add_argument("--out", type=Path, required=True, metavar="DIR")
 
 
+def _add_indicator_commands(
+    commands: argparse._SubParsersAction[_Parser],
+    add: Callable[..., argparse.ArgumentParser],
+) -> None:
+    group = commands.add_parser("indicators", help="figures of a provincial report")
+    actions = group.add_subparsers(required=True, metavar="ACTION")
+    simple: tuple[tuple[str, Any, Any, str], ...] = (
+        (
+            "list",
+            indicator_commands.show_list,
+            indicator_commands.add_list_options,
+            "Show reported figures beside computed ones.",
+        ),
+        (
+            "set",
+            indicator_commands.change,
+            indicator_commands.add_set_options,
+            "Enter, change or remove a value, or set a target.",
+        ),
+        ("keep", indicator_commands.keep, None, "Keep today's computed values as a series."),
+        (
+            "import",
+            indicator_commands.load,
+            indicator_commands.add_file_options,
+            "Read definitions and values from a table.",
+        ),
+        (
+            "export",
+            indicator_commands.export,
+            indicator_commands.add_export_options,
+            "Write definitions and values to a table.",
+        ),
+        (
+            "check",
+            indicator_commands.check,
+            indicator_commands.add_check_options,
+            "Check the arithmetic of reported values.",
+        ),
+    )
+    for name, run, declare, text in simple:
+        command = add(actions, name, lambda chosen, run=run: run(_open(chosen), chosen), text)
+        if declare is not None:
+            declare(command)
+    audit = add(
+        actions,
+        "audit",
+        _indicator_audit,
+        "Say which threshold, probability, model and masts make a reported share true.",
+    )
+    indicator_commands.add_audit_options(audit)
+    _add_coverage_options(audit)
+
+
+def _indicator_audit(arguments: argparse.Namespace) -> None:
+    workspace = _open_for_coverage(arguments)
+    request = _request(arguments, None)
+    indicator_commands.audit(workspace, arguments, request, _Progress("indicators audit"))
+
+
 def _add_scenario_commands(
     commands: argparse._SubParsersAction[_Parser],
     add: Callable[..., argparse.ArgumentParser],
@@ -1570,6 +1630,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_network_design_options(phase)
 
     _add_scenario_commands(commands, add)
+    _add_indicator_commands(commands, add)
 
     app = add(commands, "app", _app, "Start the app in the browser.")
     app.add_argument("--port", type=_whole(1, 65535), metavar="N", help="default: 8501")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -75,7 +75,7 @@ class Sources:
     on
         ISO date, None for the present state.
     reported
-        Newest reported values, by indicator and zone.
+        Reported values up to the day.
     request
         The coverage whose figures count; the defaults if None.
     """
@@ -84,13 +84,27 @@ class Sources:
         self,
         workspace: Workspace,
         on: str | None = None,
-        reported: Mapping[tuple[str, str], Value] | None = None,
+        reported: Iterable[Value] = (),
         request: CoverageRequest | None = None,
     ) -> None:
         self.workspace = workspace
         self.on = on
-        self.reported = reported or {}
+        self._reported = [
+            item for item in reported if not item.zone_code and item.value is not None
+        ]
         self._request = request
+
+    def counts(self, *codes: str) -> tuple[str, list[float]] | None:
+        """Return the newest day on which all of some counts are reported, and the counts."""
+        by_day: dict[str, dict[str, float]] = {}
+        for item in self._reported:
+            if item.indicator in codes and item.value is not None:
+                by_day.setdefault(item.as_of, {})[item.indicator] = item.value
+        days = [day for day, found in by_day.items() if len(found) == len(set(codes))]
+        if not days:
+            return None
+        day = max(days)
+        return day, [by_day[day][code] for code in codes]
 
     @cached_property
     def zones(self) -> gpd.GeoDataFrame:
@@ -372,33 +386,34 @@ def _masts_here(sources: Sources) -> gpd.GeoDataFrame | None:
     return masts.iloc[np.unique(at)]
 
 
+_NO_COUNTS = message("The counts that it is made of are not entered for one and the same day")
+
+
 def _percent(sources: Sources, part: str, whole: str) -> Computed:
     """Compute a share from two reported counts of one day."""
-    found = [sources.reported.get((name, "")) for name in (part, whole)]
-    values = [None if item is None else item.value for item in found]
-    count, of = values
-    if count is None or not of:
-        return Computed(missing=message("The counts that it is made of are not entered"))
-    if found[0].as_of != found[1].as_of:  # type: ignore[union-attr]
-        return Computed(missing=message("The counts that it is made of are of different days"))
+    found = sources.counts(part, whole)
+    if found is None or not found[1][1]:
+        return Computed(missing=_NO_COUNTS)
+    day, (count, of) = found
     return Computed(
-        100.0 * count / of, count=count, of=of, as_of=found[0].as_of,  # type: ignore[union-attr]
+        100.0 * count / of,
+        count=count,
+        of=of,
+        as_of=day,
         method=message("from the entered counts {part} and {whole}", part=part, whole=whole),
-    )  # fmt: skip
+    )
 
 
 def _sum(sources: Sources, *parts: str) -> Computed:
-    found = [sources.reported.get((name, "")) for name in parts]
-    values = [item.value for item in found if item is not None and item.value is not None]
-    days = {item.as_of for item in found if item is not None}
-    if len(values) < len(parts):
-        return Computed(missing=message("The counts that it is made of are not entered"))
-    if len(days) > 1:
-        return Computed(missing=message("The counts that it is made of are of different days"))
+    found = sources.counts(*parts)
+    if found is None:
+        return Computed(missing=_NO_COUNTS)
+    day, counts = found
     return Computed(
-        sum(values), as_of=days.pop(),
+        sum(counts),
+        as_of=day,
         method=message("sum of the entered counts {parts}", parts=", ".join(parts)),
-    )  # fmt: skip
+    )
 
 
 def _dated(found: Computed, as_of: str, method: Message) -> Computed:

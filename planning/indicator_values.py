@@ -421,6 +421,25 @@ def checked(fields: Mapping[str, Any], definition: Definition) -> dict[str, Any]
     return found
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A value to be written.
+
+    Parameters
+    ----------
+    fields
+        Some of `FIELDS`; of a change, those that are not given keep their value.
+    key
+        Which value to change; None adds one.
+    expected_version
+        `Value.version` as it was when the user looked at it; None accepts any.
+    """
+
+    fields: Mapping[str, Any]
+    key: str | None = None
+    expected_version: int | None = None
+
+
 def write(
     records: Records,
     actor: Actor,
@@ -440,12 +459,8 @@ def write(
         Who does it: a planner or administrator.
     workspace
         The study area.
-    fields
-        Some of `FIELDS`; of a change, those that are not given keep their value.
-    key
-        Which value to change; None adds one.
-    expected_version
-        `Value.version` as it was when the user looked at it; None accepts any.
+    fields, key, expected_version
+        See `Entry`.
 
     Returns
     -------
@@ -461,26 +476,64 @@ def write(
     StaleError
         If somebody else was faster.
     """
+    return write_all(records, actor, workspace, [Entry(fields, key, expected_version)])[0]
+
+
+def write_all(
+    records: Records, actor: Actor, workspace: Workspace, entries: Iterable[Entry]
+) -> list[Value]:
+    """Write several values, all or none.
+
+    Parameters
+    ----------
+    records, actor, workspace
+        As for `write`.
+    entries
+        The values.
+
+    Returns
+    -------
+    list of Value
+        As kept.
+
+    Raises
+    ------
+    ForbiddenError, InputError, StaleError
+        As `write`; then nothing is changed.
+    """
     accounts.require(actor, *definitions.EDITORS)
-    old = None if key is None else _known(workspace, records, key)
-    start = {} if old is None else _plain(old)
-    code = text({**start, **fields}.get("indicator"), "indicator")
-    known = definitions.read(workspace, records).get(code)
-    if known is None:
-        raise definitions.unknown_indicator(code)
-    new = checked({**start, **fields}, known)
+    known = definitions.read(workspace, records)
+    there = {item.key: item for item in read(workspace, records)}
+    ready = [_ready(entry, known, there) for entry in entries]
     try:
         with records.session() as session:
-            row = _row_for(session, workspace.folder.name, old, expected_version)
-            _fill(row, new)
-            if old is not None and old.note_vi != old.note_en and "note" not in fields:
-                row.note = old.note_vi
-            session.flush()
-            _tell(session, workspace, actor, "value entered" if old is None else "value changed",
-                  old, _of(row, old))  # fmt: skip
-            return _of(row, old)
+            kept = []
+            for entry, old, new in ready:
+                row = _row_for(session, workspace.folder.name, old, entry.expected_version)
+                _fill(row, new)
+                session.flush()
+                kept.append(_of(row, old))
+                action = "value entered" if old is None else "value changed"
+                _tell(session, workspace, actor, action, old, kept[-1])
+            return kept
     except exc.IntegrityError as error:
         raise engine.StaleError from error
+
+
+def _ready(
+    entry: Entry, known: Mapping[str, Definition], there: Mapping[str, Value]
+) -> tuple[Entry, Value | None, dict[str, Any]]:
+    """Return an entry with the value that it changes and the fields to keep."""
+    old = None
+    if entry.key is not None:
+        old = there.get(entry.key)
+        if old is None:
+            raise _no_value(entry.key)
+    fields = {**({} if old is None else _plain(old)), **entry.fields}
+    code = text(fields.get("indicator"), "indicator")
+    if code not in known:
+        raise definitions.unknown_indicator(code)
+    return entry, old, checked(fields, known[code])
 
 
 def remove(
@@ -508,7 +561,9 @@ def remove(
         If somebody else was faster.
     """
     accounts.require(actor, *definitions.EDITORS)
-    old = _known(workspace, records, key)
+    old = next((item for item in read(workspace, records) if item.key == key), None)
+    if old is None:
+        raise _no_value(key)
     try:
         with records.session() as session:
             row = _row_for(session, workspace.folder.name, old, expected_version)
@@ -567,11 +622,8 @@ def keep(
     return len(values)
 
 
-def _known(workspace: Workspace, records: Records, key: str) -> Value:
-    for item in read(workspace, records):
-        if item.key == key:
-            return item
-    raise InputError("There is no value {value} here", value=key)
+def _no_value(key: str) -> InputError:
+    return InputError("There is no value {value} here", value=key)
 
 
 def _row_for(

@@ -93,7 +93,7 @@ def table(
     values = indicator_values.read(workspace, records)
     reported = _newest(values, "reported", day)
     kept = _newest(values, "computed", day)
-    sources = Sources(workspace, day, reported, request)
+    sources = Sources(workspace, day, _up_to(values, day), request)
     rows = []
     for code, definition in known.items():
         computed = _computed(definition, sources, kept)
@@ -106,6 +106,13 @@ def table(
 
 def _newest(values: list[Value], kind: str, day: str | None) -> dict[tuple[str, str], Value]:
     return indicator_values.latest([item for item in values if item.kind == kind], on=day)
+
+
+def _up_to(values: list[Value], day: str | None) -> list[Value]:
+    """Return the reported values up to a day."""
+    return [
+        item for item in values if item.kind == "reported" and (day is None or item.as_of <= day)
+    ]
 
 
 def _computed(
@@ -276,7 +283,7 @@ def by_zone(
         raise indicator_definitions.unknown_indicator(indicator)
     values = indicator_values.read(workspace, records)
     reported = _newest(values, "reported", day)
-    sources = Sources(workspace, day, reported)
+    sources = Sources(workspace, day, _up_to(values, day))
     made = _computed(known, sources, _newest(values, "computed", day)) or Computed()
     rows = []
     for zone in sources.zones.itertuples():
@@ -391,11 +398,7 @@ def findings(
     """
     day = None if on is None else iso(on)
     known = indicator_definitions.read(workspace, records)
-    values = [
-        item
-        for item in indicator_values.read(workspace, records)
-        if item.kind == "reported" and (day is None or item.as_of <= day)
-    ]
+    values = _up_to(indicator_values.read(workspace, records), day)
     return indicator_checks.check(known, values)
 
 
@@ -427,7 +430,7 @@ def keep_computed(
     """
     known = indicator_definitions.read(workspace, records)
     values = indicator_values.read(workspace, records)
-    sources = Sources(workspace, None, _newest(values, "reported", None), request)
+    sources = Sources(workspace, None, _up_to(values, None), request)
     today = dt.datetime.now(dt.UTC).date().isoformat()
     made: list[Value] = []
     for code, definition in known.items():

@@ -83,7 +83,8 @@ class Wanted:
 
         texts = {name.strip("\ufeff \t\r\n") for name in names if isinstance(name, str)}
         return sum(
-            plain(name) in self._known or mapping.is_known(self.layer.name, name)
+            plain(name) in self._known
+            or (self.layer.name in schema.LAYERS and mapping.is_known(self.layer.name, name))
             for name in texts
             if name and len(name) <= LONGEST_NAME
         )

@@ -101,7 +101,7 @@ class Table:
 
 def read_table(
     source: Path | bytes,
-    layer: str,
+    layer: str | schema.Layer,
     *,
     file_name: str | None = None,
     sheet: str | None = None,
@@ -115,8 +115,8 @@ def read_table(
     source
         File, or its content.
     layer
-        Layer that they are for; its column names choose among sheets, rows and
-        delimiters.
+        Layer that they are for, or the declaration of a table that is none; its column
+        names choose among sheets, rows and delimiters.
     file_name
         Name to show, where `source` is content.
     sheet
@@ -149,7 +149,7 @@ def read_table(
 
 def read(
     source: Path | bytes,
-    layer: str,
+    layer: str | schema.Layer,
     *,
     file_name: str | None = None,
     sheet: str | None = None,
@@ -174,7 +174,7 @@ def read(
     Table
         Rows, hash, and problems with the shape of rows.
     """
-    declared = schema.layer_named(layer)
+    declared = layer if isinstance(layer, schema.Layer) else schema.layer_named(layer)
     name = file_name or (source.name if isinstance(source, Path) else "upload")
     wanted = Wanted(declared, name, dict(mapping or {}), any_header)
     file = SourceFile(source, name)
