@@ -8,7 +8,9 @@ from __future__ import annotations
 import datetime as dt
 import math
 import unicodedata
+import zoneinfo
 
+import streamlit as st
 from babel.dates import format_date
 from babel.numbers import format_decimal
 
@@ -219,3 +221,44 @@ def coordinates(latitude_deg: float, longitude_deg: float) -> str:
         Latitude and longitude with five decimals (about 1 m).
     """
     return f"{number(latitude_deg, 5)}°; {number(longitude_deg, 5)}°"
+
+
+def moment(value: dt.datetime) -> str:
+    """Write a moment as date and time in the time zone of the browser.
+
+    Parameters
+    ----------
+    value
+        With a time zone.
+
+    Returns
+    -------
+    str
+        E.g. "16/11/2020 08:05" or "16 Nov 2020 08:05".
+    """
+    local = value.astimezone(_time_zone())
+    return f"{date(local.date())} {local:%H:%M}"
+
+
+def time_of_day(value: dt.datetime) -> str:
+    """Write the time of day of a moment in the time zone of the browser.
+
+    Parameters
+    ----------
+    value
+        With a time zone.
+
+    Returns
+    -------
+    str
+        E.g. "08:05".
+    """
+    return f"{value.astimezone(_time_zone()):%H:%M}"
+
+
+def _time_zone() -> dt.tzinfo | None:
+    """Return the time zone of the browser, or None for the one of this machine."""
+    try:
+        return zoneinfo.ZoneInfo(st.context.timezone or "")
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return None
