@@ -65,6 +65,7 @@ def pictures(notebook: nbformat.NotebookNode) -> int:
 
 def test_each_notebook_has_its_test() -> None:
     assert {path.stem for path in NOTEBOOKS} == {
+        "calibration_drive_test",
         "coverage_from_scratch",
         "fibre_design",
         "network_resilience",
@@ -159,3 +160,38 @@ def test_the_network_notebook_shows_the_figures_of_the_function(
     assert f"{least:.3f}" in texts
     assert f"{told['design']['cost']['typical']:,.0f}" in texts
     assert pictures(notebook) == 4
+
+
+TELL_CALIBRATION = """
+told = {"found": found, "truth": truth, "terms": model.terms, "answers": answers}
+told |= {"held_out": vars(model.held_out_after), "fresh": vars(checked)}
+print(json.dumps(told))
+"""
+
+
+def test_the_calibration_notebook_finds_what_was_put_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook, told = executed(
+        "calibration_drive_test", TELL_CALIBRATION, tmp_path / "w", monkeypatch
+    )
+    assert told["truth"] == {"open land": -7.0, "settlements": -12.0}
+    assert told["found"] == pytest.approx(told["truth"], abs=1.0)
+    assert told["terms"] == ["offset", "clutter"]
+    # What is left is the fading and the noise that were put in, there and on the second drive.
+    for name in ("held_out", "fresh"):
+        assert told[name]["robust_std_db"] == pytest.approx((6.0**2 + 1.5**2) ** 0.5, abs=0.5)
+        assert abs(told[name]["median_db"]) < 0.8
+    plain, better = told["answers"].values()
+    assert better["share of area, %"] < plain["share of area, %"]
+    assert better["to"] - better["from"] < plain["to"] - plain["from"]
+    # The reader's own area is as it was.
+    assert not (tmp_path / "w" / "models").exists()
+
+    # And it is those figures that the reader sees.
+    texts = "".join(
+        str(output.get("data", {}).get("text/html", "")) for output in outputs(notebook)
+    )
+    for value in (told["held_out"]["rmse_db"], told["fresh"]["mae_db"]):
+        assert f"{value:.2f}" in texts
+    assert pictures(notebook) == 1
