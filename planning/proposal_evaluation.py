@@ -8,32 +8,28 @@ date and be computed again.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
-import json
 import threading
-import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from coverage import whatif
 from coverage.request import CoverageRequest, cells_of, default_technologies, make_plan
 from coverage.results import ANY_OPERATOR
-from data.errors import Message
-from data.grid import Grid
 from data.schema import TECHNOLOGIES
 from data.store import Workspace
 from data.study_area import finest_zones
 from planning import scenario_network, sharing_costs, site_checks, site_request, site_rules
 from planning.cost import CostRange
+from planning.proposal_figures import Covered, as_json, key_of, packed
+from planning.proposal_figures import Evaluation as Evaluation
 from planning.proposal_surroundings import Place, look_around, masts_by_distance, rows_of
 from planning.scenario_network import Change
 from planning.site_request import SiteRequest
@@ -57,29 +53,6 @@ _DECIMALS = 6
 
 #: Measures of the figures -> what their gain is called.
 _MEASURES = {"area": "area_km2", "population": "people"}
-
-Covered = dict[tuple[str, str], NDArray[np.bool_]]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What was found out about a site.
-
-    Parameters
-    ----------
-    key
-        Hash of `inputs`.
-    inputs
-        Everything that the result depends on, for JSON.
-    result
-        The findings, for JSON: ``place``, ``gains``, ``totals``, ``gained`` (where),
-        ``cells``, ``findings``, ``exposure``, ``alternatives``, ``cost``,
-        ``permit_required``, ``places``, ``illustrative``.
-    """
-
-    key: str
-    inputs: dict[str, Any]
-    result: dict[str, Any]
 
 
 def default_request(workspace: Workspace, site: SiteRequest | None = None) -> CoverageRequest:
@@ -143,11 +116,6 @@ def inputs_of(
         "rules": site_rules.digest(workspace.folder),
         "tables": {name: _file_hash(workspace.folder / name) for name in _TABLES},
     }
-
-
-def key_of(inputs: Mapping[str, Any]) -> str:
-    """Return the hash of the inputs of an evaluation."""
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def _file_hash(path: Path) -> str:
@@ -344,7 +312,7 @@ class Evaluator:
             findings = (*shared, *findings)
         limit = next((rule.value for rule in in_force if rule.rule == "exposure"), None)
         return {
-            "findings": [{**asdict(each), "text": _json(each.text)} for each in findings],
+            "findings": [{**asdict(each), "text": as_json(each.text)} for each in findings],
             "permit_required": site_checks.permit_required(structure, place.around, in_force),
             "exposure": None
             if limit is None
@@ -419,33 +387,6 @@ def structure_of(
     )
 
 
-def gained(
-    result: Mapping[str, Any], service: str, operator: str
-) -> tuple[Grid, NDArray[np.bool_]] | None:
-    """Return where a site brings a service.
-
-    Parameters
-    ----------
-    result
-        `Evaluation.result`.
-    service, operator
-        Which service, for whom.
-
-    Returns
-    -------
-    tuple of Grid and numpy.ndarray, or None
-        A part of the analysis grid and a flag for each pixel; None if nothing is gained.
-    """
-    where = result["gained"]
-    packed = where["masks"].get(f"{service}|{operator}")
-    if packed is None:
-        return None
-    grid = Grid.from_dict(where["grid"])
-    bits = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint8)
-    flags = np.unpackbits(bits, count=grid.height * grid.width).astype(bool)
-    return grid, flags.reshape(grid.shape)
-
-
 def _operators(cells: Iterable[Mapping[str, Any]]) -> set[str]:
     return {str(cell["operator"]) for cell in cells}
 
@@ -484,7 +425,7 @@ class _Gain:
         self.rows: list[dict[str, Any]] = rows_of(table[some])
         sums = table.groupby(["service", "operator"])[list(_MEASURES.values())].sum()
         self.totals: list[dict[str, Any]] = rows_of(sums.reset_index())
-        self.where = _packed(before.covered, live.covered(), live.levels.grid)
+        self.where = packed(before.covered, live.covered(), live.levels.grid)
 
     def total(self, what: str) -> float:
         """Return the sum over operators and technologies."""
@@ -493,24 +434,6 @@ class _Gain:
             for row in self.totals
             if row["operator"] != ANY_OPERATOR and row["service"] in TECHNOLOGIES
         )
-
-
-def _packed(before: Covered, after: Covered, grid: Grid) -> dict[str, Any]:
-    """Return the pixels that are covered now and were not, as bits of a window."""
-    new = {key: after[key] & ~before[key] for key in after}
-    anywhere = np.logical_or.reduce(list(new.values()))
-    if not anywhere.any():
-        return {"grid": grid.window(0, 0, 1, 1).to_dict(), "masks": {}}
-    rows, columns = np.flatnonzero(anywhere.any(axis=1)), np.flatnonzero(anywhere.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    height, width = int(rows[-1]) - top + 1, int(columns[-1]) - left + 1
-    masks = {}
-    for (service, operator), flags in new.items():
-        if flags.any():
-            part = flags[top : top + height, left : left + width]
-            bits = zlib.compress(np.packbits(part).tobytes(), 9)
-            masks[f"{service}|{operator}"] = base64.b64encode(bits).decode("ascii")
-    return {"grid": grid.window(top, left, height, width).to_dict(), "masks": masks}
 
 
 def _relative(gain: _Gain, proposed: _Gain, what: str) -> float | None:
@@ -540,34 +463,6 @@ def _hung(site: SiteRequest, owner: str, cells: list[dict[str, Any]]) -> Change:
     if site.kind == "share":
         return Change("edit", {"mast_id": site.mast_id}, tuple(cells))
     return site_request.change(site, PROPOSED, owner, cells)
-
-
-def _json(text: Message) -> dict[str, Any]:
-    values = {
-        key: _json(value) if isinstance(value, Message) else str(value)
-        for key, value in text.values.items()
-    }
-    return {"template": text.template, "values": values}
-
-
-def sentence(given: Mapping[str, Any]) -> Message:
-    """Return the message of a finding that was kept as JSON.
-
-    Parameters
-    ----------
-    given
-        With the keys template and values.
-
-    Returns
-    -------
-    Message
-        To be shown in any language.
-    """
-    values = {
-        key: sentence(value) if isinstance(value, Mapping) else value
-        for key, value in given["values"].items()
-    }
-    return Message(given["template"], values)
 
 
 def _plain(value: Any) -> Any:

@@ -20,7 +20,7 @@ from data.records.engine import Records
 from data.records.proposal_tables import Proposal as Row
 from data.records.proposal_tables import ProposalComment, ProposalEvaluation, ProposalStep
 from planning.accounts import Actor, Role
-from planning.proposal_evaluation import Evaluation
+from planning.proposal_figures import Evaluation
 from planning.proposal_workflow import Action, Document, Status, owns, plans, possible
 from planning.site_request import SiteRequest
 

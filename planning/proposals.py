@@ -30,7 +30,7 @@ from data.records.proposal_tables import (
 )
 from planning import proposal_news as news
 from planning.accounts import Actor, Role, require
-from planning.proposal_evaluation import Evaluation
+from planning.proposal_figures import Evaluation
 from planning.proposal_records import KIND as KIND
 from planning.proposal_records import PLAIN, latest_evaluation, proposal_of, seen, wish_of
 from planning.proposal_records import Comment as Comment
