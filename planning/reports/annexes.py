@@ -138,7 +138,7 @@ def _masts_by_commune(masts: pd.DataFrame) -> Table:
     return Table(
         "masts_by_commune",
         message("Antenna masts by commune and class"),
-        _class_columns(masts, "commune", message("Commune"), 2.0),
+        _class_columns(masts, "commune", message("Commune or ward"), 2.0),
         tuple(_pivot(masts, "commune")),
         totals=1,
     )
@@ -199,7 +199,7 @@ def _mast_list(masts: gpd.GeoDataFrame, cells: pd.DataFrame | None) -> Table:
         (
             Column("mast_id", message("Mast"), width=1.0),
             Column("name", message("Name or address"), width=2.2),
-            Column("commune", message("Commune"), width=1.8),
+            Column("commune", message("Commune or ward"), width=1.8),
             Column("mast_class", message("Class"), width=0.7),
             Column("owner", message("Owner"), width=1.0),
             Column("height_m", message("Height, m"), "number", 1, width=0.9),
@@ -310,7 +310,7 @@ def _cables_by_commune(pieces: gpd.GeoDataFrame) -> Table:
     return Table(
         "cables_by_commune",
         message("Length of cable routes by commune"),
-        _length_columns(pieces, "commune", message("Commune")),
+        _length_columns(pieces, "commune", message("Commune or ward")),
         tuple(_length_rows(pieces, "commune")),
         message("Only what lies within the communes."),
         totals=1,
@@ -397,7 +397,7 @@ def _route_list(pieces: gpd.GeoDataFrame, inputs: Inputs) -> Table:
         "cables",
         message("List of cable routes by commune, road, owner and how they are laid"),
         (
-            Column("commune", message("Commune"), width=1.7),
+            Column("commune", message("Commune or ward"), width=1.7),
             Column("road", message("Road"), width=1.7),
             Column("segment_type", message("How it is laid"), width=1.8),
             Column("route_class", message("Class"), width=0.7),

@@ -183,7 +183,7 @@ def _movers(old: Mapping[str, Any], fresh: Mapping[str, Any]) -> Table | None:
         "changes_communes",
         message("Communes with the largest changes"),
         (
-            Column("commune", message("Commune"), width=1.8),
+            Column("commune", message("Commune or ward"), width=1.8),
             Column("figure", message("Figure"), width=2.4),
             Column("before", message("Earlier report"), "share"),
             Column("now", message("This report"), "share"),
@@ -225,7 +225,7 @@ def _causes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Table:
         "changes_causes",
         message("Data and settings that differ"),
         (
-            Column("what", message("What"), width=1.4),
+            Column("what", message("Item"), width=1.4),
             Column("before", message("Earlier report"), width=2.4),
             Column("now", message("This report"), width=2.4),
         ),

@@ -45,9 +45,10 @@ def technologies(inputs: Inputs) -> Picture:
     def draw(language: Language) -> bytes:
         services = words.ordered(rows["service"])
         measures = [name for name in _COLOURS if (rows["measure"] == name).any()]
-        figure = Figure(figsize=(WIDTH_INCH, 0.55 * len(services) + 0.9), dpi=DPI)
+        figure = Figure(figsize=(WIDTH_INCH, 0.5 * len(services) + 0.65), dpi=DPI)
         FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.2, 0.2, 0.76, 0.66))
+        tall = figure.get_size_inches()[1]
+        axes = figure.add_axes((0.2, 0.3 / tall, 0.76, 1.0 - 0.65 / tall))
         height = 0.8 / len(measures)
         for k, measure in enumerate(measures):
             own = rows[rows["measure"] == measure].set_index("service").reindex(services)

@@ -214,28 +214,30 @@ def _by_level(inputs: Inputs) -> Table:
     levels = [name for name in words.LEVELS if name in set(whole["level"])]
     rows: list[tuple[Value, ...]] = []
     for level in [*(name for name in levels if name != "all"), "all"]:
-        cells: list[Value] = []
         for measure in _SITE_MEASURES:
             count, of = state.figure(measure, level)
-            cells += [count, count / of if of else None]
-        rows.append((words.LEVELS[level], state.figure("connected", level)[1], *cells))
-    columns = [
-        Column("level", message("Level"), width=1.3),
-        Column("sites", message("Sites"), "number", 0, width=0.8),
-    ]
-    for measure in _SITE_MEASURES:
-        columns.append(Column(measure, words.NETWORK_MEASURES[measure], "number", 0))
-        columns.append(
-            Column(f"{measure}_share", message("Share"), "share", width=0.9)
-        )
+            rows.append(
+                (
+                    words.LEVELS[level],
+                    words.NETWORK_MEASURES[measure],
+                    count,
+                    of,
+                    count / of if of else None,
+                )
+            )
     return Table(
         "network_levels",
         message("Sites of the dedicated data network by level"),
-        tuple(columns),
+        (
+            Column("level", message("Level"), width=1.3),
+            Column("measure", message("Measure"), width=2.0),
+            Column("count", message("Sites"), "number", 0),
+            Column("of", message("Of"), "number", 0),
+            Column("share", message("Share"), "share"),
+        ),
         tuple(rows),
-        message("“Reaches a data centre” and the local network are shares of their own wholes."),
-        wide=True,
-        totals=1,
+        message("Only connected sites can reach a data centre; they are the whole of that share."),
+        totals=len(_SITE_MEASURES),
     )
 
 

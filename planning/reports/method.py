@@ -137,7 +137,7 @@ def _settings(summary: Mapping[str, Any]) -> Table:
         "method_settings",
         message("Settings"),
         (
-            Column("what", message("What"), width=1.0),
+            Column("what", message("Item"), width=1.0),
             Column("value", message("Value"), width=2.0),
         ),
         tuple(rows),
@@ -165,7 +165,7 @@ def _thresholds(thresholds: Mapping[str, Mapping[str, Any]]) -> Table:
         message("Thresholds"),
         (
             Column("technology", message("Technology"), width=0.9),
-            Column("metric", message("Quantity"), width=0.8),
+            Column("metric", message("Measured quantity"), width=0.8),
             Column("threshold_dbm", message("Threshold, dBm"), "number", 0),
             Column("probability", message("Probability"), "share", 0),
             Column("verified", message("Checked against its source"), width=1.1),

@@ -109,7 +109,7 @@ _STYLES = {
 }  # fmt: skip
 
 _CELL = {
-    align: _style(f"cell{align}", 7.2, alignment=align, leading=8.9, splitLongWords=1)
+    align: _style(f"cell{align}", 7.2, alignment=align, leading=8.5, splitLongWords=1)
     for align in (TA_LEFT, TA_RIGHT, TA_CENTER)
 }
 _HEAD = {
@@ -147,6 +147,24 @@ class _Canvas(Canvas):
             self.drawRightString(width - _MARGIN, 9 * mm, self._said(number, count))
             super().showPage()
         super().save()
+
+
+class _Passes:
+    """Tells how far the passes are; the table of contents needs a second one, seldom a third."""
+
+    def __init__(self, on_progress: Progress) -> None:
+        self._on_progress = on_progress
+        self._size = 1.0
+        self._pass = 0
+
+    def __call__(self, kind: str, value: Any) -> None:
+        if kind == "SIZE_EST":
+            self._size = max(float(value), 1.0)
+        elif kind == "STARTED":
+            self._pass += 1
+        elif kind == "PROGRESS":
+            share = min(float(value) / self._size, 1.0)
+            self._on_progress(min(0.5 * (self._pass - 1 + share), 0.98))
 
 
 class _Heading(Text):
@@ -218,12 +236,13 @@ def write(
     builder = _Story(language, captions, pictures)
     for number, section in document.walk():
         story += builder.section(number, section.key, section.title, section.blocks)
-    on_progress(0.1)
 
     def numbered(number: int, count: int) -> str:
         return say(message("Page {number} of {count}", number=Number(number), count=Number(count)))
 
     when = files.moment(document)
+    done = _Passes(on_progress)
+    template.setProgressCallBack(done)
     template.multiBuild(
         story,
         canvasmaker=lambda *args, **more: _Canvas(*args, said=numbered, when=when, **more),
@@ -372,8 +391,8 @@ def _table_style(table: Table) -> TableStyle:
         ("LINEBELOW", (0, 1), (-1, -1), 0.25, _LINE),
         ("LEFTPADDING", (0, 0), (-1, -1), 3),
         ("RIGHTPADDING", (0, 0), (-1, -1), 3),
-        ("TOPPADDING", (0, 0), (-1, -1), 2),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
+        ("TOPPADDING", (0, 0), (-1, -1), 1.5),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
     ]
     if table.totals:
         commands.append(("BACKGROUND", (0, -table.totals), (-1, -1), _TOTAL))

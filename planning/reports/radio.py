@@ -389,7 +389,7 @@ def _list(inputs: Inputs, name: str, regions: gpd.GeoDataFrame) -> Table:
         _LISTED[name],
         (
             Column("rank", message("No."), "number", 0, width=0.6),
-            Column("zone", message("Commune"), width=2.0),
+            Column("zone", message("Commune or ward"), width=2.0),
             Column("area_km2", message("Area, km²"), "number", 2),
             Column("people", message("People"), "number", 0),
             Column("villages", message("Villages"), "number", 0),

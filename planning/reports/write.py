@@ -111,30 +111,50 @@ def save(
         raise InputError("No language was asked for")
     inputs.folder_of(folder)
     written = []
-    for position, language in enumerate(spoken):
-
-        def report(share: float, position: int = position) -> None:
-            on_progress((position + share) / len(spoken))
-
-        drawn = {}
+    steps = _Steps(on_progress, len(spoken) * (1 + len(chosen)))
+    for language in spoken:
+        drawn: dict[str, bytes] = {}
         if {"docx", "pdf"} & set(chosen):
-            drawn = pictures_of(
-                document, language, on_progress=lambda share, report=report: report(0.4 * share)
-            )
-        makers: dict[str, Callable[[Path], None]] = {
-            "docx": lambda path, language=language, drawn=drawn: docx_file.write(
-                document, language, drawn, path
-            ),
-            "pdf": lambda path, language=language, drawn=drawn: pdf_file.write(
-                document, language, drawn, path
-            ),
-            "xlsx": lambda path, language=language: xlsx_file.write(document, language, path),
-        }
-        for number, each in enumerate(chosen, start=1):
-            path = folder / f"report_{language.code}.{each}"
-            written.append(files.replace(path, makers[each]))
-            report(0.4 + 0.6 * number / len(chosen))
+            drawn = pictures_of(document, language, on_progress=steps.within)
+        steps.done()
+        for each in chosen:
+            maker = _maker(each, document, language, drawn, steps.within)
+            written.append(files.replace(folder / f"report_{language.code}.{each}", maker))
+            steps.done()
     text = json.dumps(to_json(document), ensure_ascii=False, indent=1, allow_nan=False)
     written.append(files.replace_bytes(folder / figures.FILE, (text + "\n").encode("utf-8")))
     on_progress(1.0)
     return written
+
+
+class _Steps:
+    """Progress over steps of equal weight."""
+
+    def __init__(self, on_progress: Progress, count: int) -> None:
+        self._on_progress = on_progress
+        self._count = count
+        self._finished = 0
+
+    def within(self, share: float) -> None:
+        self._on_progress((self._finished + share) / self._count)
+
+    def done(self) -> None:
+        self._finished += 1
+        self.within(0.0)
+
+
+def _maker(
+    kind: str,
+    document: Document,
+    language: Language,
+    drawn: dict[str, bytes],
+    on_progress: Progress,
+) -> Callable[[Path], None]:
+    """Return what writes a format to a path."""
+    if kind == "docx":
+        return lambda path: docx_file.write(document, language, drawn, path)
+    if kind == "pdf":
+        return lambda path: pdf_file.write(
+            document, language, drawn, path, on_progress=on_progress
+        )
+    return lambda path: xlsx_file.write(document, language, path)

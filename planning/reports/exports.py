@@ -1,0 +1,318 @@
+"""Export everything that a report shows as data: GeoPackage, KMZ, COG and CSV."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pyogrio.errors
+import rasterio
+import rasterio.shutil
+
+from coverage.results import ANY_OPERATOR, CoverageResult
+from data import schema
+from data.errors import InputError
+from data.interchange import distinct_names, guarded
+from data.study_area import finest_zones
+from planning import network_report
+from planning.reports import files, inputs, kmz_file, words
+from planning.reports.inputs import Inputs
+from planning.reports.language import Language, clean
+from planning.reports.model import Document, Table, plain
+
+#: Formats of exports.
+FORMATS = ("gpkg", "kmz", "cog", "csv")
+
+Progress = Callable[[float], None]
+
+_RESERVED = ("fid", "geom", "ogc_fid")
+
+_OUTSIDE = 255
+
+
+def checked_formats(formats: Iterable[str]) -> tuple[str, ...]:
+    """Return formats, each once.
+
+    Parameters
+    ----------
+    formats
+        Of `FORMATS`.
+
+    Returns
+    -------
+    tuple of str
+        The same.
+
+    Raises
+    ------
+    InputError
+        If one is not known, or there is none.
+    """
+    found = tuple(dict.fromkeys(formats))
+    for each in found:
+        if each not in FORMATS:
+            raise InputError(
+                "There is no format {format}; known formats: {known}",
+                format=each,
+                known=", ".join(FORMATS),
+            )
+    if not found:
+        raise InputError("No format was asked for")
+    return found
+
+
+def save(
+    known: Inputs,
+    document: Document,
+    folder: Path,
+    *,
+    formats: Iterable[str] = FORMATS,
+    language: Language,
+    on_progress: Progress = lambda _share: None,
+) -> list[Path]:
+    """Export what a report shows.
+
+    Parameters
+    ----------
+    known
+        What the report was built from.
+    document
+        The report.
+    folder
+        Where to; made if it is missing. Files of the same names are replaced, each in
+        one step.
+    formats
+        Of `FORMATS`.
+    language
+        Language of the texts in the KMZ and of the headings in CSV.
+    on_progress
+        Called with the finished share; may raise `CancelledError`.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    chosen = checked_formats(formats)
+    inputs.folder_of(folder)
+    written: list[Path] = []
+    for number, each in enumerate(chosen, start=1):
+        if each == "gpkg":
+            path = folder / "infrastructure.gpkg"
+            written.append(files.replace(path, lambda path: write_geopackage(known, path)))
+        elif each == "kmz":
+            path = folder / "infrastructure.kmz"
+            written.append(
+                files.replace(path, lambda path: kmz_file.write(known, language, path))
+            )
+        elif each == "cog":
+            written += _rasters(known, folder)
+        else:
+            written += [_csv(table, folder, language) for table in document.tables()]
+        on_progress(number / len(chosen))
+    return written
+
+
+# GeoPackage
+
+
+def write_geopackage(known: Inputs, path: Path) -> None:
+    """Write all layers of the area, and the figures by unit, into one GeoPackage.
+
+    Layers of figures: `zones_figures` (all units with shares and intervals in percent) and
+    `communes_figures` (the finest ones), `holes_SERVICE`, `dedicated_links`; table
+    `figures` (one row a figure).
+
+    Parameters
+    ----------
+    known
+        What is known.
+    path
+        File to make.
+    """
+    for name in known.workspace.layers():
+        declared = schema.layer_named(name)
+        frame = schema.conform(name, known.workspace.read(name))
+        kind = declared.geometry
+        if kind is not None and kind != "Point":
+            kind = f"Multi{kind}"
+        _append(frame, path, name, kind)
+    wide = figures_by_zone(known)
+    if wide is not None:
+        _append(wide, path, "zones_figures", "MultiPolygon")
+        _append(finest_zones(wide), path, "communes_figures", "MultiPolygon")
+        _append(_long(known), path, "figures", None)
+    for service, regions in (known.holes or {}).items():
+        _append(regions, path, f"holes_{service}", "MultiPolygon")
+    if known.network is not None:
+        links = network_report.link_lines(known.network.network)
+        if len(links):
+            _append(links, path, "dedicated_links", "LineString")
+
+
+def _append(frame: pd.DataFrame, path: Path, layer: str, kind: str | None) -> None:
+    geometry = frame.active_geometry_name if isinstance(frame, gpd.GeoDataFrame) else None
+    names = distinct_names([str(name) for name in frame.columns if name != geometry], _RESERVED)
+    options: dict[str, Any] = {"layer": layer, "driver": "GPKG"}
+    if geometry is not None and kind is not None:
+        options |= {
+            "geometry_type": kind,
+            "layer_options": {"GEOMETRY_NAME": "geom"},
+            "promote_to_multi": kind.startswith("Multi"),
+        }
+    try:
+        pyogrio.write_dataframe(frame.rename(columns=names), path, **options)
+    except (
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        pyogrio.errors.FeatureError,
+        pyogrio.errors.FieldError,
+        pyogrio.errors.GeometryError,
+    ) as error:
+        raise InputError(
+            "{file} cannot be written: {reason}", file=path.name, reason=str(error)
+        ) from error
+
+
+def _long(known: Inputs) -> pd.DataFrame:
+    frames = [
+        each.figures for each in (known.coverage, known.broadband) if each is not None
+    ]
+    table = pd.concat(frames, ignore_index=True)
+    return table.rename(columns={"zone": "zone_row"})
+
+
+def figures_by_zone(known: Inputs) -> gpd.GeoDataFrame | None:
+    """Return the units with every share and interval of any operator, in percent.
+
+    Parameters
+    ----------
+    known
+        What is known.
+
+    Returns
+    -------
+    GeoDataFrame or None
+        Columns SERVICE_MEASURE_percent, …_low, …_high; None without figures.
+    """
+    if known.coverage is None and known.broadband is None:
+        return None
+    table = _long(known)
+    table = table[table["operator"] == ANY_OPERATOR]
+    kinds = (("percent", "share"), ("low", "interval_low"), ("high", "interval_high"))
+    columns = [
+        pd.DataFrame(
+            {
+                "zone": table["zone_row"],
+                "column": table["service"] + "_" + table["measure"] + "_" + kind,
+                "value": (100.0 * table[value]).round(3),
+            }
+        )
+        for kind, value in kinds
+    ]
+    wide = pd.concat(columns).pivot_table(
+        index="zone", columns="column", values="value", aggfunc="first"
+    )
+    return gpd.GeoDataFrame(known.zones.join(wide))
+
+
+# Rasters
+
+
+def _rasters(known: Inputs, folder: Path) -> list[Path]:
+    result = known.coverage
+    if result is None:
+        return []
+    inside = kmz_file.inside_area(known, result.grid)
+    written = []
+    for service in words.ordered(result.figures["service"]):
+        path = folder / f"covered_{service}.tif"
+        covered = np.where(
+            inside, result.covered(service).values.astype(np.uint8), np.uint8(_OUTSIDE)
+        )
+        written.append(
+            files.replace(path, lambda path, covered=covered: _cog(covered, result, path))
+        )
+    for name in result.summary["provenance"]["thresholds"]:
+        for source, target in ((f"{name}.tif", f"level_{name}.tif"),
+                               (f"{name}_rate.tif", f"rate_{name}.tif")):  # fmt: skip
+            file = result.folder / source
+            if file.exists():
+                written.append(
+                    files.replace(
+                        folder / target, lambda path, file=file: _copy(file, path)
+                    )
+                )
+    return written
+
+
+def _copy(source: Path, path: Path) -> None:
+    shutil.copyfile(source, path)
+
+
+def _cog(covered: np.ndarray[Any, Any], result: CoverageResult, path: Path) -> None:
+    grid = result.grid
+    with rasterio.MemoryFile() as memory:
+        with memory.open(
+            driver="GTiff",
+            width=grid.width,
+            height=grid.height,
+            count=1,
+            dtype="uint8",
+            crs=grid.crs,
+            transform=grid.transform,
+            nodata=_OUTSIDE,
+        ) as target:
+            target.write(covered, 1)
+            target.set_band_description(1, "1 covered, 0 not covered, 255 outside")
+        rasterio.shutil.copy(memory.name, path, driver="COG", compress="deflate")
+
+
+# Tables
+
+
+def _csv(table: Table, folder: Path, language: Language) -> Path:
+    """Write a table with all digits; text that starts like a formula gets a quote before it."""
+
+    def content(path: Path) -> None:
+        with path.open("w", encoding="utf-8-sig", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\r\n")
+            writer.writerow(list(_heads(table)))
+            for row in table.rows:
+                writer.writerow(
+                    [
+                        _text(each, language)
+                        for column, value in zip(table.columns, row, strict=True)
+                        for each in _parts(column.kind, value)
+                    ]
+                )
+
+    return files.replace(folder / f"{table.key}.csv", content)
+
+
+def _heads(table: Table) -> Iterable[str]:
+    for column in table.columns:
+        yield column.key
+        if column.kind == "estimate":
+            yield f"{column.key}_low"
+            yield f"{column.key}_high"
+
+
+def _parts(kind: str, value: Any) -> list[Any]:
+    if kind != "estimate":
+        return [value]
+    return list(value) if isinstance(value, tuple) else [value, None, None]
+
+
+def _text(value: Any, language: Language) -> str:
+    if isinstance(value, (int, float)) or value is None:
+        number = plain(value)
+        return "" if number is None else repr(number)
+    return guarded(clean(value) if isinstance(value, str) else language.say(value))
