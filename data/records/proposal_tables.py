@@ -44,7 +44,6 @@ class SitePlan(Versioned, Base):
     number: Mapped[str] = mapped_column(Text, nullable=False, default="")
     day: Mapped[str | None] = mapped_column(Text)
     issuer: Mapped[str] = mapped_column(Text, nullable=False, default="")
-    valid_from: Mapped[str | None] = mapped_column(Text)
     valid_to: Mapped[str | None] = mapped_column(Text)
     #: Plan of the province that a carrier's plan puts into practice.
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("site_plans.id"))

@@ -26,7 +26,6 @@ def upgrade() -> None:
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("day", sa.Text()),
         sa.Column("issuer", sa.Text(), nullable=False),
-        sa.Column("valid_from", sa.Text()),
         sa.Column("valid_to", sa.Text()),
         sa.Column("parent_id", sa.Integer()),
         sa.Column("created_at", UtcDateTime(), nullable=False),
