@@ -6,6 +6,7 @@ Vietnamese: 1.980 and 30,8 % and 16/11/2020; English: 1,980 and 30.8% and 16 Nov
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import math
 import unicodedata
 import zoneinfo
@@ -24,6 +25,13 @@ _NO_BREAK = "\u00a0"
 
 def _is_missing(value: float | None) -> bool:
     return value is None or not math.isfinite(value)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _unsigned(value: float, digits: int, locale: str) -> str:
+    # Kept, because maps and tables write the same heights and shares many times over.
+    fraction = "." + "0" * digits if digits else ""
+    return str(format_decimal(value, f"#,##0{fraction}", locale=locale))
 
 
 def number(value: float | None, digits: int = 0, *, signed: bool = False) -> str:
@@ -45,9 +53,8 @@ def number(value: float | None, digits: int = 0, *, signed: bool = False) -> str
     """
     if value is None or _is_missing(value):
         return NOTHING
-    fraction = "." + "0" * digits if digits else ""
     rounded = round(float(value), digits) + 0.0
-    text = format_decimal(abs(rounded), f"#,##0{fraction}", locale=language())
+    text = _unsigned(abs(rounded), digits, language())
     if rounded < 0:
         return f"−{text}"
     return f"+{text}" if signed and rounded > 0 else text

@@ -36,17 +36,22 @@ class Overlay:
 
     Parameters
     ----------
-    url
-        The picture as a data URL (PNG).
+    png
+        The picture, a PNG.
     bounds
         ((south, west), (north, east)) of its outer edges, WGS 84. [deg]
     shape
         Rows and columns.
     """
 
-    url: str
+    png: bytes
     bounds: tuple[tuple[float, float], tuple[float, float]]
     shape: tuple[int, int]
+
+    @property
+    def url(self) -> str:
+        """The picture as a data URL."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +133,7 @@ def paint(classes: NDArray[np.uint8], grid: Grid, colours: Sequence[str]) -> Ove
     image.putpalette(palette + [0] * (768 - len(palette)))
     written = io.BytesIO()
     image.save(written, format="PNG", optimize=True, transparency=TRANSPARENT)
-    url = "data:image/png;base64," + base64.b64encode(written.getvalue()).decode("ascii")
-    return Overlay(url, warped.bounds, warped.classes.shape)
+    return Overlay(written.getvalue(), warped.bounds, warped.classes.shape)
 
 
 def relief(terrain: Raster) -> Overlay:

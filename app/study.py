@@ -12,7 +12,7 @@ import streamlit as st
 from app import areas, jobs
 from app.components import progress
 from app.i18n import _
-from coverage import run
+from coverage import results, run
 from coverage.request import default_technologies
 from coverage.results import ANY_OPERATOR, CoverageResult
 from data import build
@@ -140,16 +140,54 @@ def _zones_wgs84(
 
 
 def lookup(area: Workspace, request: run.CoverageRequest) -> CoverageResult | None:
-    """Return the kept coverage of a request, or None; never computes."""
-    return run.lookup(area, request)
+    """Return the kept coverage of a request, or None; never computes.
+
+    Parameters
+    ----------
+    area
+        The workspace.
+    request
+        What is wanted.
+
+    Returns
+    -------
+    CoverageResult or None
+        Shared between sessions, so not to be changed.
+    """
+    folder = Path(
+        _result_folder(str(area.folder), area.content_hash(), _own_files(area.folder), request)
+    )
+    return _result(str(folder)) if folder.exists() else None
+
+
+def _own_files(place: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return name, time and size of the files in a workspace that users may write themselves."""
+    found = []
+    for path in sorted((*place.glob("*.csv"), *place.glob("patterns/*"), *place.glob("models/*"))):
+        about = path.stat()
+        found.append((str(path), about.st_mtime_ns, about.st_size))
+    return tuple(found)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _result_folder(
+    place: str,
+    content: str,
+    own_files: tuple[tuple[str, int, int], ...],
+    request: run.CoverageRequest,
+) -> str:
+    del content, own_files  # only parts of the key
+    return str(run.result_folder(Workspace.open(place), request))
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _result(result_folder: str) -> CoverageResult:
+    return results.load(Path(result_folder))
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _band(result_folder: str, kind: str, technology: str, operator: str) -> Raster:
-    from coverage import results
-
-    kept = results.load(Path(result_folder))
-    return getattr(kept, kind)(technology, operator)
+    return getattr(_result(result_folder), kind)(technology, operator)
 
 
 def level(result: CoverageResult, technology: str, operator: str = ANY_OPERATOR) -> Raster:

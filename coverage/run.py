@@ -117,9 +117,26 @@ def lookup(
     results.CoverageResult or None
         None if it has not been computed for the present inputs.
     """
-    plan = make_plan(workspace, request or CoverageRequest())
-    folder = _folder(plan)
+    folder = result_folder(workspace, request)
     return results.load(folder) if folder.exists() else None
+
+
+def result_folder(workspace: Workspace, request: CoverageRequest | None = None) -> Path:
+    """Return where the result of a request is kept, whether or not it has been computed.
+
+    Parameters
+    ----------
+    workspace
+        The study area.
+    request
+        What is wanted; the defaults if None.
+
+    Returns
+    -------
+    pathlib.Path
+        A folder named by everything the result depends on.
+    """
+    return _folder(make_plan(workspace, request or CoverageRequest()))
 
 
 def compute(

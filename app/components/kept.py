@@ -1,4 +1,4 @@
-"""Choices that outlive a change of page.
+"""Choices that outlive a change of page, and of which some are part of the address.
 
 Widgets with these keys must not be given a default themselves: Streamlit would
 complain about two sources of one value.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
+
+from app import address
 
 #: Start of the keys; `app.navigation` keeps what begins with it.
 PREFIX = "keep."
@@ -33,6 +35,11 @@ def keep(name: str, default: object, options: Sequence[object] | None = None) ->
     """
     key = PREFIX + name
     value = st.session_state.get(key)
+    if value is None:
+        value = address.read(name, options)
     if value is None or (options is not None and value not in options):
-        st.session_state[key] = default
+        value = default
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+    address.write(name, value, default)
     return key

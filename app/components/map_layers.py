@@ -28,6 +28,11 @@ from data.study_area import finest_level
 #: Longest side of the relief, in pixels: a background needs no more.
 RELIEF_PIXELS = 900
 
+#: How far borders may move on a map of the whole area (a pixel and a half of the
+#: screen at zoom 11) and from `web_map.DETAIL_ZOOM` on. [m]
+FAR_TOLERANCE_M = 100.0
+NEAR_TOLERANCE_M = 10.0
+
 SUBJECTS = {
     "covered": mark("Covered or not"),
     "level": mark("Signal level"),
@@ -220,8 +225,11 @@ def groups(area: Workspace, result: CoverageResult, view: View) -> list[folium.F
         else:
             picture = _covered_overlay(key, area, result, view.service, view.operator)
         found.append(web_map.overlay_group(_("Coverage"), picture, view.opacity))
+    outlines = _outlines(str(area.folder), area.content_hash("zones"), view.zones)
     found.append(
-        web_map.zones_group(_("Administrative units"), _zones(area, result, view), view.opacity)
+        web_map.zones_group(
+            _("Administrative units"), _zones(area, result, view), view.opacity, outlines
+        )
     )
     sectors, dots = _sectors_and_dots(
         str(area.folder),
@@ -263,9 +271,15 @@ def covered_classes(
 
 
 def _inside(area: Workspace, grid: Grid) -> NDArray[np.bool_]:
+    return _inside_zones(str(area.folder), area.content_hash("zones"), grid)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Grid: Grid.to_dict})
+def _inside_zones(place: str, content: str, grid: Grid) -> NDArray[np.bool_]:
     from rasterio.features import rasterize
 
-    zones = study.layer(area, "zones")
+    del content  # only part of the key
+    zones = Workspace.open(place).read("zones")
     return rasterize(
         [(shape, 1) for shape in zones.geometry],
         out_shape=grid.shape,
@@ -304,7 +318,7 @@ def _zones(area: Workspace, result: CoverageResult, view: View) -> list[web_map.
         for measure, rows in chosen.groupby("measure")
     }
     found = []
-    for number, name, geometry in zip(shapes.index, shapes["name"], _geojson(shapes), strict=True):
+    for number, name in zip(shapes.index, shapes["name"], strict=True):
         lines = [name] + [
             f"{labels.measure(measure)}: {formats.percent(share[measure].get(number))}"
             for measure in figures.MEASURES
@@ -312,8 +326,20 @@ def _zones(area: Workspace, result: CoverageResult, view: View) -> list[web_map.
         ]
         value = share.get(view.measure, {}).get(number, math.nan)
         fill = legends.share_colour(value) if view.subject == "zones" else None
-        found.append(web_map.Zone(geometry, tuple(lines), fill))
+        found.append(web_map.Zone(None, tuple(lines), fill))
     return found
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _outlines(place: str, content: str, rows: tuple[int, ...]) -> tuple[bytes, bytes]:
+    """Return the zones' shapes for a map of the whole area and for a closer look."""
+    del content  # only part of the key
+    area = Workspace.open(place)
+    far, near = (
+        web_map.packed(_geojson(study.zones_wgs84(area, rows, tolerance_m)))
+        for tolerance_m in (FAR_TOLERANCE_M, NEAR_TOLERANCE_M)
+    )
+    return far, near
 
 
 def _geojson(shapes: gpd.GeoDataFrame) -> list[dict[str, Any]]:
@@ -325,7 +351,7 @@ def _geojson(shapes: gpd.GeoDataFrame) -> list[dict[str, Any]]:
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _sectors_and_dots(
     place: str, content: str, written_in: str, service: str, operator: str
-) -> tuple[list[web_map.Sector], list[web_map.Dot]]:
+) -> tuple[bytes, bytes]:
     """Describe cells and masts; kept, because writing thousands of numbers takes time."""
     del content, written_in  # only parts of the key
     area = Workspace.open(place)
@@ -365,7 +391,7 @@ def _sectors_and_dots(
         for row in cells.itertuples()
         if row.mast_id in where
     ]
-    return sectors, dots
+    return web_map.pack_sectors(sectors), web_map.pack_dots(dots)
 
 
 def _azimuth(azimuth_deg: float) -> str:

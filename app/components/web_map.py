@@ -2,12 +2,16 @@
 
 folium loads Leaflet and other libraries from content networks; streamlit-folium
 passes those addresses on. This map names the Leaflet that the app serves itself
-(`app/leaflet`), and its layers are drawn by short scripts on plain JSON, on a
-canvas, so a thousand masts and some thousand sectors stay quick.
+(`app/leaflet`), and its layers are drawn by a script of the app
+(`app/web_map/layers.js`) from plain JSON, on a canvas. Pictures and long data
+are fetched by the browser and kept there, so that a change of layers sends
+little and a thousand masts and some thousand sectors stay quick.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -18,8 +22,10 @@ import folium
 import streamlit.components.v1 as components
 from folium.map import Layer
 from folium.template import Template
+from streamlit import runtime
 from streamlit_folium import st_folium
 
+from app.i18n import _
 from app.overlays import Overlay
 
 HEIGHT_PX = 600
@@ -27,22 +33,41 @@ HEIGHT_PX = 600
 #: Sectors appear from this zoom on. About 1:70,000.
 SECTOR_ZOOM = 13
 
+#: Polygons are drawn in more detail from this zoom on.
+DETAIL_ZOOM = 12
+
+#: Fewer places than these are never drawn as a number of them.
+FEW_DOTS = 150
+
+#: Side of the squares within which places are drawn as a number. [px]
+CLUSTER_PX = 56
+
+#: Longer data are fetched by the browser, once, instead of being sent at every change.
+LONGEST_INLINE = 4000
+
 _OPEN_STREET_MAP = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
 _OPEN_STREET_MAP_CREDIT = (
     '&copy; <a href="https://www.openstreetmap.org/copyright">OpenStreetMap</a>'
 )
 
+_APP = Path(__file__).parent.parent
+
 # Declaring a component makes Streamlit serve its folder; it is never called.
-_FILES = components.declare_component(
-    "leaflet_files", path=str(Path(__file__).parent.parent / "leaflet")
-)
+_FILES = components.declare_component("leaflet_files", path=str(_APP / "leaflet"))
+_SCRIPTS = components.declare_component("web_map_files", path=str(_APP / "web_map"))
+
+# Browsers keep the script; another one has another address.
+_VERSION = hashlib.sha256((_APP / "web_map" / "layers.js").read_bytes()).hexdigest()[:12]
 
 
 class WebMap(folium.Map):
-    """A folium map whose only library is the app's own Leaflet."""
+    """A folium map whose only libraries are those that the app serves itself."""
 
     # Relative to the folder from which streamlit-folium's frame is served.
-    default_js = [("leaflet", f"../{_FILES.name}/leaflet.js")]  # noqa: RUF012 - as in folium
+    default_js = [  # noqa: RUF012 - as in folium
+        ("leaflet", f"../{_FILES.name}/leaflet.js"),
+        ("layers", f"../{_SCRIPTS.name}/layers.js?{_VERSION}"),
+    ]
     default_css = [("leaflet_css", f"../{_FILES.name}/leaflet.css")]  # noqa: RUF012 - as in folium
 
 
@@ -55,175 +80,101 @@ class _Options(folium.MacroElement):
         <style>
           .leaflet-container { background: #d9ddd4;
             font: 13px/1.4 "Source Sans", "Noto Sans", system-ui, sans-serif; }
+          .leaflet-container:focus-visible { outline: 3px solid #0b6280; outline-offset: -3px; }
           .leaflet-tooltip { font-size: 13px; }
+          .ps-number span { display: flex; width: 100%; height: 100%; border-radius: 50%;
+            align-items: center; justify-content: center; color: #ffffff; opacity: 0.88;
+            font: 600 11px/1 "Source Sans", "Noto Sans", system-ui, sans-serif;
+            border: 1px solid #ffffff; box-sizing: border-box; }
         </style>
         {% endmacro %}
         {% macro script(this, kwargs) %}
-        {{ this._parent.get_name() }}.attributionControl.setPrefix("Leaflet");
-        L.control.scale({imperial: false}).addTo({{ this._parent.get_name() }});
-        {{ this._parent.get_name() }}.fitBounds({{ this.bounds|tojson }});
-        document.documentElement.lang = {{ this.language|tojson }};
-        document.getElementById("map_div").setAttribute("aria-label", {{ this.title|tojson }});
-        (function (map) {
-          // Mark the place that was clicked last, without asking the server.
-          var ring = L.circleMarker([0, 0], {radius: 9, color: "#111111", weight: 3,
-            fillColor: "#ffffff", fillOpacity: 0.6, interactive: false});
-          map.on("click", function (event) { ring.setLatLng(event.latlng).addTo(map); });
-          var first = L.Control.Layers.prototype._initLayout;
-          L.Control.Layers.prototype._initLayout = function () {
-            first.call(this);
-            this._layersLink.title = {{ this.layers|tojson }};
-          };
-        })({{ this._parent.get_name() }});
-        document.querySelector(".leaflet-control-zoom-in").title = {{ this.zoom_in|tojson }};
-        document.querySelector(".leaflet-control-zoom-out").title = {{ this.zoom_out|tojson }};
+        PhuSong.setUp({{ this._parent.get_name() }}, {{ this.options|tojson }});
         {% endmacro %}
         """
     )
 
-    def __init__(
-        self, bounds: Sequence[Sequence[float]], language: str, texts: Mapping[str, str]
-    ) -> None:
+    def __init__(self, options: Mapping[str, object]) -> None:
         super().__init__()
         self._name = "Options"
-        self.bounds = bounds
-        self.language = language
-        self.title = texts["title"]
-        self.zoom_in = texts["zoom_in"]
-        self.zoom_out = texts["zoom_out"]
-        self.layers = texts["layers"]
+        self.options = dict(options)
 
 
 class _Drawn(Layer):
-    """A layer drawn by a script from JSON."""
+    """A layer that `layers.js` draws from JSON, by the class of the same name."""
 
-    def __init__(self, name: str, data: object, *, show: bool = True, **options: object) -> None:
-        super().__init__(name=name, overlay=True, control=True, show=show)
-        self._name = type(self).__name__.strip("_")
-        self.data = data
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        var {{ this.get_name() }} = new PhuSong.{{ this.kind }}({{ this.source }},
+          {{ this.options|tojson }});
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, kind: str, name: str, source: str, **options: object) -> None:
+        super().__init__(name=name, overlay=True, control=True, show=True)
+        self._name = kind
+        self.kind = kind
+        self.source = source
         self.options = options
 
 
-class _Polygons(_Drawn):
+class _Picture(Layer):
     _template = Template(
         """
         {% macro script(this, kwargs) %}
-        var {{ this.get_name() }} = L.geoJSON({{ this.data|tojson }}, {
-          style: function (feature) { return feature.properties.style; },
-          onEachFeature: function (feature, layer) {
-            layer.bindTooltip(feature.properties.tip, {sticky: true});
-          }
-        });
+        var {{ this.get_name() }} = L.imageOverlay({{ this.url|tojson }},
+          {{ this.corners|tojson }}, {opacity: {{ this.opacity }}, alt: {{ this.alt|tojson }}});
         {% endmacro %}
         """
     )
 
-
-class _Dots(_Drawn):
-    # Smaller from afar, so that a thousand of them do not hide what lies below.
-    _template = Template(
-        """
-        {% macro script(this, kwargs) %}
-        var {{ this.get_name() }} = new (L.LayerGroup.extend({
-          getEvents: function () { return {zoomend: this.refresh}; },
-          onAdd: function (map) { this.refresh(); L.LayerGroup.prototype.onAdd.call(this, map); },
-          refresh: function () {
-            var zoom = this._map ? this._map.getZoom() : 10;
-            var radius = zoom <= 9.5 ? 2 : zoom < 12 ? 3.5 : 5;
-            this.eachLayer(function (dot) {
-              dot.setStyle({radius: radius, weight: radius < 3 ? 0.5 : 1});
-              dot.setRadius(radius);
-            });
-          }
-        }))({{ this.data|tojson }}.map(function (dot) {
-          return L.circleMarker([dot[0], dot[1]], {color: "#ffffff", weight: 1,
-            fillColor: {{ this.options.colour|tojson }}, fillOpacity: 0.95}).bindTooltip(dot[2]);
-        }));
-        {% endmacro %}
-        """
-    )
+    def __init__(self, name: str, overlay: Overlay, opacity: float, *, control: bool) -> None:
+        super().__init__(name=name, overlay=True, control=control, show=True)
+        self._name = "Picture"
+        self.url = _fetched(overlay.png, "image/png") or overlay.url
+        self.corners = [list(corner) for corner in overlay.bounds]
+        self.opacity = opacity
+        self.alt = name if control else ""
 
 
-class _NearDots(_Drawn):
-    # Thousands of them: made when they can first be seen, and shown only from a zoom on.
-    _template = Template(
-        """
-        {% macro script(this, kwargs) %}
-        var {{ this.get_name() }} = new (L.LayerGroup.extend({
-          getEvents: function () { return {zoomend: this.refresh}; },
-          onAdd: function (map) { L.LayerGroup.prototype.onAdd.call(this, map); this.refresh(); },
-          refresh: function () {
-            var near = this._map && this._map.getZoom() >= {{ this.options.zoom }};
-            if (!near) { this.clearLayers(); return; }
-            if (this.getLayers().length) { return; }
-            var self = this;
-            {{ this.data|tojson }}.forEach(function (dot) {
-              L.circleMarker([dot[0], dot[1]], {radius: 4, color: "#ffffff", weight: 1,
-                fillColor: {{ this.options.colour|tojson }}, fillOpacity: 0.95})
-                .bindTooltip(dot[2]).addTo(self);
-            });
-          }
-        }))();
-        {% endmacro %}
-        """
-    )
+def _fetched(content: bytes, mimetype: str) -> str | None:
+    """Return where the map's frame finds a content; None where no server runs.
+
+    Streamlit keeps it as long as a session shows it, under a name made of its
+    hash: who has not been shown it cannot guess it.
+    """
+    if not runtime.exists():
+        return None
+    part = f"map-{hashlib.sha256(content).hexdigest()}"
+    url = runtime.get_instance().media_file_mgr.add(content, mimetype, part)
+    return f"../..{url}"
 
 
-class _Lines(_Drawn):
-    # Thinner from afar, so that thousands of them do not hide what lies below.
-    _template = Template(
-        """
-        {% macro script(this, kwargs) %}
-        var {{ this.get_name() }} = new (L.LayerGroup.extend({
-          getEvents: function () { return {zoomend: this.refresh}; },
-          onAdd: function (map) { this.refresh(); L.LayerGroup.prototype.onAdd.call(this, map); },
-          refresh: function () {
-            var near = this._map && this._map.getZoom() >= {{ this.options.zoom }};
-            var weight = near ? {{ this.options.weight }} : {{ this.options.far_weight }};
-            this.eachLayer(function (line) { line.setStyle({weight: weight}); });
-          }
-        }))({{ this.data|tojson }}.map(function (line) {
-          return L.polyline(line[0], {color: {{ this.options.colour|tojson }}, opacity: 0.9})
-            .bindTooltip(line[1], {sticky: true});
-        }));
-        {% endmacro %}
-        """
-    )
+def packed(data: object) -> bytes:
+    """Return the data of a layer as JSON.
+
+    Parameters
+    ----------
+    data
+        Lists, texts and numbers.
+
+    Returns
+    -------
+    bytes
+        UTF-8, for `_source`.
+    """
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-class _Sectors(_Drawn):
-    # Wedges are made when they can first be seen, and shown only from a zoom on.
-    _template = Template(
-        """
-        {% macro script(this, kwargs) %}
-        var {{ this.get_name() }} = new (L.LayerGroup.extend({
-          getEvents: function () { return {zoomend: this.refresh}; },
-          onAdd: function (map) { L.LayerGroup.prototype.onAdd.call(this, map); this.refresh(); },
-          refresh: function () {
-            var near = this._map && this._map.getZoom() >= {{ this.options.zoom }};
-            if (!near) { this.clearLayers(); return; }
-            if (this.getLayers().length) { return; }
-            var self = this;
-            {{ this.data|tojson }}.forEach(function (sector) {
-              var lat = sector[0], lng = sector[1], points = [], radius = {{ this.options.radius }};
-              var metre = 1 / 111320, stretch = Math.cos(lat * Math.PI / 180);
-              var from = sector[2] === null ? 0 : sector[2] - {{ this.options.half_angle }};
-              var to = sector[2] === null ? 360 : sector[2] + {{ this.options.half_angle }};
-              if (sector[2] !== null) { points.push([lat, lng]); }
-              for (var angle = from; angle <= to; angle += 10) {
-                var turn = angle * Math.PI / 180;
-                points.push([lat + radius * metre * Math.cos(turn),
-                             lng + radius * metre * Math.sin(turn) / stretch]);
-              }
-              L.polygon(points, {color: {{ this.options.colour|tojson }}, weight: 1,
-                fillColor: {{ this.options.colour|tojson }}, fillOpacity: 0.35})
-                .bindTooltip(sector[3]).addTo(self);
-            });
-          }
-        }))();
-        {% endmacro %}
-        """
-    )
+def _source(content: bytes) -> str:
+    """Return JSON for a script: the address of long data, or short data themselves."""
+    url = _fetched(content, "application/json") if len(content) > LONGEST_INLINE else None
+    if url is not None:
+        return json.dumps(url)
+    # A closing tag in a text must not end the script.
+    return content.decode().replace("<", "\\u003c")
 
 
 @dataclass(frozen=True)
@@ -233,14 +184,14 @@ class Zone:
     Parameters
     ----------
     geometry
-        GeoJSON geometry, WGS 84.
+        GeoJSON geometry, WGS 84; not needed where `zones_group` gets outlines.
     tip
         Lines of its tooltip; the first is the heading.
     fill
         Its colour, or None for an outline only.
     """
 
-    geometry: Mapping[str, Any]
+    geometry: Mapping[str, Any] | None
     tip: tuple[str, ...]
     fill: str | None = None
 
@@ -290,57 +241,88 @@ def overlay_group(
 ) -> folium.FeatureGroup:
     """Return a picture as a layer."""
     group = folium.FeatureGroup(name=name, control=control)
-    folium.raster_layers.ImageOverlay(
-        overlay.url, [list(corner) for corner in overlay.bounds], opacity=opacity
-    ).add_to(group)
+    _Picture(name, overlay, opacity, control=control).add_to(group)
     return group
 
 
-def zones_group(name: str, zones: Sequence[Zone], opacity: float) -> folium.FeatureGroup:
-    """Return polygons with tooltips as a layer."""
-    features = [
-        {
-            "type": "Feature",
-            "geometry": zone.geometry,
-            "properties": {
-                "tip": _tip(zone.tip),
-                "style": {
-                    "color": "#33444d",
-                    "weight": 1,
-                    "opacity": 0.75,
-                    "fillColor": zone.fill or "#ffffff",
-                    # Nothing to see, but the tooltip needs something to point at.
-                    "fillOpacity": opacity if zone.fill else 0.0,
-                },
-            },
-        }
-        for zone in zones
-    ]
+def _layer(kind: str, name: str, content: bytes, **options: object) -> folium.FeatureGroup:
     group = folium.FeatureGroup(name=name)
-    _Polygons(name, {"type": "FeatureCollection", "features": features}).add_to(group)
+    _Drawn(kind, name, _source(content), **options).add_to(group)
     return group
 
 
-def dots_group(name: str, dots: Sequence[Dot], colour: str = "#12303d") -> folium.FeatureGroup:
-    """Return masts as a layer."""
-    data = [
-        [round(dot.latitude_deg, 6), round(dot.longitude_deg, 6), _tip(dot.tip)] for dot in dots
-    ]
-    group = folium.FeatureGroup(name=name)
-    _Dots(name, data, colour=colour).add_to(group)
-    return group
+def zones_group(
+    name: str,
+    zones: Sequence[Zone],
+    opacity: float,
+    outlines: tuple[bytes, bytes] | None = None,
+) -> folium.FeatureGroup:
+    """Return polygons with tooltips as a layer.
+
+    Parameters
+    ----------
+    name
+        Of the layer.
+    zones
+        The polygons.
+    opacity
+        Of their colours, 0 to 1.
+    outlines
+        Their geometries as `packed`, for maps of the whole area and for a
+        closer look; None takes those of `zones` for both.
+    """
+    far, near = outlines or (packed([zone.geometry for zone in zones]), None)
+    return _layer(
+        "Zones",
+        name,
+        far,
+        near=None if near is None else _fetched(near, "application/json"),
+        zoom=DETAIL_ZOOM,
+        opacity=opacity,
+        looks=[[_tip(zone.tip), zone.fill] for zone in zones],
+    )
+
+
+def pack_dots(dots: Sequence[Dot]) -> bytes:
+    """Return the data of a layer of places, to be kept where there are many."""
+    return packed(
+        [[round(dot.latitude_deg, 6), round(dot.longitude_deg, 6), _tip(dot.tip)] for dot in dots]
+    )
+
+
+def dots_group(
+    name: str, dots: Sequence[Dot] | bytes, colour: str = "#12303d", *, few: int = FEW_DOTS
+) -> folium.FeatureGroup:
+    """Return places as a layer; where many are close together, as a number of them.
+
+    Parameters
+    ----------
+    name
+        Of the layer.
+    dots
+        The places, or what `pack_dots` made of them.
+    colour
+        As ``#rrggbb``.
+    few
+        Fewer places than this are always drawn one by one.
+    """
+    return _layer(
+        "Dots",
+        name,
+        dots if isinstance(dots, bytes) else pack_dots(dots),
+        colour=colour,
+        few=few,
+        pixels=CLUSTER_PX,
+        apart=SECTOR_ZOOM,
+        say=_("{count} close together; click to see them"),
+    )
 
 
 def near_dots_group(
     name: str, dots: Sequence[Dot], colour: str, *, zoom: int = SECTOR_ZOOM
 ) -> folium.FeatureGroup:
     """Return places as a layer that shows from a zoom on."""
-    data = [
-        [round(dot.latitude_deg, 6), round(dot.longitude_deg, 6), _tip(dot.tip)] for dot in dots
-    ]
-    group = folium.FeatureGroup(name=name)
-    _NearDots(name, data, colour=colour, zoom=zoom).add_to(group)
-    return group
+    return _layer("NearDots", name, pack_dots(dots), colour=colour, zoom=zoom)
 
 
 def lines_group(
@@ -370,28 +352,50 @@ def lines_group(
         From which zoom on `weight` is used.
     """
     data = [[[list(part) for part in line.points], _tip(line.tip)] for line in lines]
-    group = folium.FeatureGroup(name=name)
     far = weight if far_weight is None else far_weight
-    _Lines(name, data, colour=colour, weight=weight, far_weight=far, zoom=zoom).add_to(group)
-    return group
+    return _layer(
+        "Lines", name, packed(data), colour=colour, weight=weight, far_weight=far, zoom=zoom
+    )
+
+
+def pack_sectors(sectors: Sequence[Sector]) -> bytes:
+    """Return the data of a layer of cells, to be kept where there are many."""
+    return packed(
+        [
+            [
+                round(sector.latitude_deg, 6),
+                round(sector.longitude_deg, 6),
+                sector.azimuth_deg,
+                _tip(sector.tip),
+            ]
+            for sector in sectors
+        ]
+    )
 
 
 def sectors_group(
-    name: str, sectors: Sequence[Sector], colour: str = "#7a1f5c"
+    name: str, sectors: Sequence[Sector] | bytes, colour: str = "#7a1f5c"
 ) -> folium.FeatureGroup:
-    """Return cells as wedges, a layer that shows from `SECTOR_ZOOM` on."""
-    data = [
-        [
-            round(sector.latitude_deg, 6),
-            round(sector.longitude_deg, 6),
-            sector.azimuth_deg,
-            _tip(sector.tip),
-        ]
-        for sector in sectors
-    ]
-    group = folium.FeatureGroup(name=name)
-    _Sectors(name, data, zoom=SECTOR_ZOOM, radius=260, half_angle=30, colour=colour).add_to(group)
-    return group
+    """Return cells as wedges, a layer that shows from `SECTOR_ZOOM` on.
+
+    Parameters
+    ----------
+    name
+        Of the layer.
+    sectors
+        The cells, or what `pack_sectors` made of them.
+    colour
+        As ``#rrggbb``.
+    """
+    return _layer(
+        "Sectors",
+        name,
+        sectors if isinstance(sectors, bytes) else pack_sectors(sectors),
+        zoom=SECTOR_ZOOM,
+        radius=260,
+        half_angle=30,
+        colour=colour,
+    )
 
 
 def show(
@@ -403,6 +407,7 @@ def show(
     texts: Mapping[str, str],
     background: Overlay | None = None,
     tiles: bool = False,
+    linked: bool = False,
 ) -> tuple[float, float] | None:
     """Show a map.
 
@@ -426,6 +431,9 @@ def show(
         Picture below all layers.
     tiles
         Whether to load OpenStreetMap from the Internet.
+    linked
+        Whether the page's address has the map's position (``view``, written by
+        the map itself without asking the server) and the place (``at``).
 
     Returns
     -------
@@ -447,7 +455,15 @@ def show(
         ).add_to(canvas)
     elif background is not None:
         overlay_group("background", background, 1.0, control=False).add_to(canvas)
-    _Options([list(corner) for corner in bounds], language, texts).add_to(canvas)
+    options = {
+        "bounds": [list(corner) for corner in bounds],
+        "language": language,
+        "name": f"map-position-{key}",
+        "linked": linked,
+        "keys": _("Arrow keys move the map, plus and minus zoom, Enter asks about its middle."),
+        **texts,
+    }
+    _Options(options).add_to(canvas)
     answer = st_folium(
         canvas,
         key=key,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import folium
 import streamlit as st
 
-from app import areas, study
+from app import address, areas, study
 from app.components import banner, computation, map_layers, place_panel, settings, style, web_map
 from app.errors import readable
 from app.i18n import _, language
@@ -36,9 +36,12 @@ def _explorer(area: Workspace, result: CoverageResult) -> None:
             },
             background=map_layers.relief(area) if view.background == "relief" else None,
             tiles=view.background == "tiles",
+            linked=True,
         )
+        if clicked is not None:
+            address.note_place(*clicked)
     with narrow:
-        place_panel.show(area, result, clicked, view.operator)
+        place_panel.show(area, result, clicked or address.place(), view.operator)
 
 
 def _page(area: Workspace) -> None:

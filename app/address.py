@@ -1,0 +1,140 @@
+"""What a page's address says besides its name, so that what is looked at can be shared.
+
+Only values that a page offers are taken from an address, and only when a
+session begins: later the session knows better. What differs from a page's
+default is written back. The map's position is read and written by the map
+itself (`app.components.web_map`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import streamlit as st
+
+#: Parameter of the place that was clicked.
+PLACE = "at"
+
+#: Choices that are part of an address: name in `kept.keep` -> parameter.
+PARAMETERS = {
+    "model": "model",
+    "resolution": "resolution",
+    "profile": "profile",
+    "probability": "probability",
+    "service": "technology",
+    "operator": "operator",
+    "subject": "show",
+    "measure": "of",
+    "background": "background",
+    "level": "level",
+}
+
+#: Longest text of a parameter that is looked at.
+_LONGEST = 80
+
+
+def written(value: object) -> str:
+    """Return a choice as it stands in an address.
+
+    Parameters
+    ----------
+    value
+        A text or number.
+
+    Returns
+    -------
+    str
+        Short and without locale.
+    """
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def read(name: str, options: Sequence[object] | None) -> object | None:
+    """Return the choice that the address asks for.
+
+    Parameters
+    ----------
+    name
+        Name of the choice in `kept.keep`.
+    options
+        What the page offers.
+
+    Returns
+    -------
+    object or None
+        One of the options; None where the address has none of them.
+    """
+    parameter = PARAMETERS.get(name)
+    if parameter is None or options is None:
+        return None
+    text = st.query_params.get(parameter)
+    if text is None or len(text) > _LONGEST:
+        return None
+    return next((option for option in options if written(option) == text), None)
+
+
+def write(name: str, value: object, default: object) -> None:
+    """Note a choice in the address where it is not the default.
+
+    Parameters
+    ----------
+    name
+        Name of the choice in `kept.keep`; others than `PARAMETERS` are left out.
+    value, default
+        What is chosen, and what would be without the parameter.
+    """
+    parameter = PARAMETERS.get(name)
+    if parameter is not None:
+        put(parameter, "" if value == default else written(value))
+
+
+def put(parameter: str, text: str) -> None:
+    """Set a parameter of the address, or take it away.
+
+    Parameters
+    ----------
+    parameter
+        Its name.
+    text
+        Its value; empty takes it away.
+    """
+    if st.query_params.get(parameter, "") == text:
+        return
+    if text:
+        st.query_params[parameter] = text
+    else:
+        st.query_params.pop(parameter, None)
+
+
+def place() -> tuple[float, float] | None:
+    """Return latitude and longitude of the place in the address, or None. [deg]."""
+    text = st.query_params.get(PLACE, "")
+    if len(text) > _LONGEST:
+        return None
+    numbers = _numbers(text)
+    if numbers is None or len(numbers) != 2:
+        return None
+    latitude_deg, longitude_deg = numbers
+    if not (abs(latitude_deg) <= 90.0 and abs(longitude_deg) <= 180.0):
+        return None
+    return latitude_deg, longitude_deg
+
+
+def _numbers(text: str) -> list[float] | None:
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        return None
+    return found if all(math.isfinite(number) for number in found) else None
+
+
+def note_place(latitude_deg: float, longitude_deg: float) -> None:
+    """Note a place in the address.
+
+    Parameters
+    ----------
+    latitude_deg, longitude_deg
+        WGS 84. [deg]
+    """
+    put(PLACE, f"{latitude_deg:.5f},{longitude_deg:.5f}")
