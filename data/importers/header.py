@@ -77,6 +77,10 @@ class Wanted:
 
     _known: set[str] = field(init=False, repr=False, default_factory=set)
 
+    @property
+    def _is_registered(self) -> bool:
+        return self.layer.name in schema.LAYERS or self.layer.name in schema.RECORD_LAYERS
+
     def score(self, names: Iterable[object]) -> int:
         """Return how many of some names are those of columns, in any language that is known."""
         from data.importers import mapping  # which itself reads numbers with what is found here
@@ -84,7 +88,7 @@ class Wanted:
         texts = {name.strip("\ufeff \t\r\n") for name in names if isinstance(name, str)}
         return sum(
             plain(name) in self._known
-            or (self.layer.name in schema.LAYERS and mapping.is_known(self.layer.name, name))
+            or (self._is_registered and mapping.is_known(self.layer.name, name))
             for name in texts
             if name and len(name) <= LONGEST_NAME
         )
