@@ -1,0 +1,70 @@
+"""What the arithmetic of the reported values says."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from app import formats
+from app.components import indicator_data
+from app.i18n import _, language, translate
+from data.store import Workspace
+from planning import indicator_definitions, indicators
+from planning.indicator_checks import Finding
+
+_SIGNS = {True: "✓", False: "✗", None: "="}
+
+
+def show(area: Workspace) -> None:
+    """Show every check with its numbers, faults first.
+
+    Parameters
+    ----------
+    area
+        The workspace.
+    """
+    records = indicator_data.records()
+    found = indicators.findings(area, records)
+    if not found:
+        st.info(
+            _("There are no reported values yet that could be checked against each other."),
+            icon=":material/calculate:",
+        )
+        return
+    wrong = sum(item.agrees is False for item in found)
+    if wrong:
+        st.warning(
+            _("{count} findings do not agree.", count=formats.number(wrong)), icon=":material/rule:"
+        )
+    else:
+        st.success(_("All numbers that can be compared agree."), icon=":material/check_circle:")
+    known = indicator_definitions.read(area, records)
+    names = {code: item.title(language()) for code, item in known.items()}
+    rows = "".join(_row(item, names) for item in sorted(found, key=lambda i: i.agrees is not False))
+    head = "".join(
+        f'<th scope="col" style="text-align:left">{escape(text)}</th>'
+        for text in (_("Result"), _("Numbers"), _("Indicators"), _("As of"))
+    )
+    st.html(
+        "<style>.ps-unknown { background: #e6e9eb; color: #37444c; }</style>"
+        f'<div class="ps-table-wrap"><table class="ps-table"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(item: Finding, names: dict[str, str]) -> str:
+    said = {True: _("agrees"), False: _("does not agree"), None: _("follows from it")}[item.agrees]
+    kind = {True: "ps-yes", False: "ps-no", None: "ps-unknown"}[item.agrees]
+    titles = "; ".join(names[code] for code in item.indicators if code in names)
+    return (
+        f'<tr><td class="ps-text" style="min-width:7rem"><span class="ps-badge {kind}">'
+        f"{_SIGNS[item.agrees]} {escape(said)}</span></td>"
+        f'<td class="ps-text">{escape(translate(item.text))}</td>'
+        f'<td class="ps-text"><span class="ps-small">{escape(titles)}</span></td>'
+        f'<td class="ps-text" style="min-width:6rem">{escape(_day(item.as_of))}</td></tr>'
+    )
+
+
+def _day(as_of: str) -> str:
+    return formats.date(as_of) if as_of else _("undated")

@@ -1,0 +1,151 @@
+"""What people read for the codes of indicators, and how their values are written."""
+
+from __future__ import annotations
+
+import math
+
+from app import formats
+from app.i18n import _, language, mark
+
+GROUPS = {
+    "mobile": mark("Mobile coverage"),
+    "broadband": mark("Broadband"),
+    "service_points": mark("Service points, radio and television"),
+    "network": mark("Dedicated data network"),
+    "equipment": mark("LAN and computers"),
+    "conference": mark("Video conference"),
+    "egovernment": mark("Electronic government"),
+    "operations_centre": mark("Operations centre"),
+    "documents": mark("Planning documents"),
+    "goals": mark("Sharing, rural and security goals"),
+}
+
+KINDS = {
+    "figure": mark("figure"),
+    "statement": mark("statement without a number"),
+    "document": mark("document"),
+}
+
+UNITS = {
+    "masts": mark("masts"),
+    "people": mark("people"),
+    "points": mark("points"),
+    "stations": mark("stations"),
+    "units": mark("units"),
+    "endpoints": mark("endpoints"),
+    "procedures": mark("procedures"),
+    "dossiers": mark("dossiers"),
+    "standards": mark("standards"),
+    "bodies": mark("bodies"),
+    "certificates": mark("certificates"),
+    "screens": mark("screens"),
+    "computers": mark("computers"),
+    "systems": mark("systems"),
+    "VND": mark("VND"),
+    "Mbit/s": "Mbit/s",
+}
+
+DENOMINATORS = {
+    "area": mark("area"),
+    "population": mark("population"),
+    "village": mark("villages"),
+    "household": mark("households"),
+    "commune": mark("communes"),
+    "district": mark("district units"),
+    "department": mark("departments"),
+    "agency": mark("agencies"),
+    "connected_site": mark("connected sites"),
+    "official_upper": mark("officials, district level and above"),
+    "official_commune": mark("officials of communes"),
+    "procedure": mark("procedures"),
+    "dossier": mark("dossiers"),
+    "mast": mark("masts"),
+}
+
+RELATIONS = {
+    "implements": mark("carries out"),
+    "amends": mark("amends"),
+    "replaces": mark("replaces"),
+    "belongs_to": mark("belongs to"),
+}
+
+READINGS = {"or": mark("{first} or {second}"), "and": mark("{first} and {second}")}
+
+VALUE_KINDS = {"reported": mark("Reported"), "computed": mark("Computed")}
+
+
+def group(code: str) -> str:
+    """Name a group."""
+    return _(GROUPS.get(code, code))
+
+
+def unit(code: str) -> str:
+    """Name a unit; a user's own keeps its name."""
+    return _(UNITS.get(code, code))
+
+
+def denominator(code: str) -> str:
+    """Name what a share is of; empty is "not stated", a user's own keeps its name."""
+    return _(DENOMINATORS.get(code, code)) if code else _("not stated")
+
+
+def relation(code: str) -> str:
+    """Name how a document has to do with another one."""
+    return _(RELATIONS.get(code, code))
+
+
+def reading(name: str) -> str:
+    """Name a way to read a figure ("3G or 4G")."""
+    for word, template in READINGS.items():
+        first, between, second = name.partition(f" {word} ")
+        if between:
+            return _(template, first=first, second=second)
+    return name
+
+
+def decimals(number: float) -> int:
+    """Return how many decimals it takes to write a number, 2 at most."""
+    for digits in (0, 1):
+        if math.isclose(number, round(number, digits), abs_tol=1e-9):
+            return digits
+    return 2
+
+
+def value(number: float | None, unit_code: str, digits: int | None = None) -> str:
+    """Write a value with its unit.
+
+    Parameters
+    ----------
+    number
+        The value; None and NaN give a dash.
+    unit_code
+        Unit of its definition.
+    digits
+        Decimals; None writes as many as were stated.
+
+    Returns
+    -------
+    str
+        E.g. "30,8 %" or "1.980 thủ tục".
+    """
+    if number is None or not math.isfinite(number):
+        return formats.NOTHING
+    places = decimals(number) if digits is None else digits
+    if unit_code == "%":
+        return formats.percent(number / 100.0, places)
+    name = unit(unit_code)
+    return formats.quantity(number, name, places) if name else formats.number(number, places)
+
+
+def interval(low: float, high: float, unit_code: str) -> str:
+    """Write an interval; empty where there is none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    if unit_code == "%":
+        return formats.percent_range(low / 100.0, high / 100.0)
+    return f"{formats.number(low)}–{formats.number(high)}"
+
+
+def title(row: dict[str, str]) -> str:
+    """Return the name of an indicator in the language in use."""
+    return row["title_vi"] if language() == "vi" else row["title_en"]
