@@ -1369,7 +1369,7 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument(
         "--drop-orphans",
         action="store_true",
-        help="remove the cells whose mast is not among the new masts",
+        help="remove the cells whose mast, and the links whose site, is not among the new ones",
     )
     load.add_argument(
         "--source", dest="source_name", default="", help="who made the data (default: the file)"

@@ -232,7 +232,9 @@ def encoding_of(texts: Iterable[str]) -> str | None:
     # Letters that no Western byte stands for show that the column is in Unicode.
     if any(_is_letter(char) and ord(char) not in _TO_BYTE for char in set(whole)):
         return None
-    return _best(whole)
+    found = _best(whole)
+    # "Trung tâm" makes syllables in TCVN3, too; what is Vietnamese as it stands stays so.
+    return None if found is None or _is_vietnamese(whole) else found
 
 
 def in_capital_font(text: str) -> bool:
@@ -499,6 +501,12 @@ def _score(chunks: Mapping[str, int], decode: Callable[[str], str]) -> tuple[flo
     if not total or valid < _LEAST_VALID * total or changed < _LEAST_CHANGED * total:
         return 0.0, 0.0
     return (valid / total, common / marked) if proofs >= 1.0 else (0.0, 0.0)
+
+
+def _is_vietnamese(text: str) -> bool:
+    """Return whether every word with marks could be written so in Vietnamese."""
+    words = {chunk.strip(_AROUND) for chunk in _CHUNK.findall(text)}
+    return all(_is_syllable(word) for word in words if word and not word.isascii())
 
 
 @functools.lru_cache(maxsize=100_000)

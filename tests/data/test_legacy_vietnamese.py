@@ -149,6 +149,13 @@ def test_other_text_is_left_alone(text: str) -> None:
         assert legacy.encoding_of(text.split()) is None
 
 
+@pytest.mark.parametrize(
+    "names", [["Trung tâm", "Xã A"], ["Xã Đô", "Có"], ["Thôn Hòa", "Làng Cá", "Xã Hà"]]
+)
+def test_short_columns_of_proper_unicode_are_left_alone(names: list[str]) -> None:
+    assert legacy.encoding_of(names) is None
+
+
 @pytest.mark.parametrize("text", [*SENTENCES, unicodedata.normalize("NFD", SENTENCES[2])])
 def test_proper_unicode_is_left_alone(text: str) -> None:
     assert legacy.decoded_text(text.encode("utf-8")) is None
