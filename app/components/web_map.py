@@ -33,6 +33,9 @@ HEIGHT_PX = 600
 #: Sectors appear from this zoom on. About 1:70,000.
 SECTOR_ZOOM = 13
 
+#: Places are drawn one by one from this zoom on, however many there are.
+APART_ZOOM = 12
+
 #: Polygons are drawn in more detail from this zoom on.
 DETAIL_ZOOM = 12
 
@@ -313,7 +316,7 @@ def dots_group(
         colour=colour,
         few=few,
         pixels=CLUSTER_PX,
-        apart=SECTOR_ZOOM,
+        apart=APART_ZOOM,
         say=_("{count} close together; click to see them"),
     )
 

@@ -182,16 +182,33 @@
     });
   }
 
-  function notePosition(map, name) {
-    var centre = map.getCenter();
-    var text = centre.lat.toFixed(5) + "," + centre.lng.toFixed(5) + "," + map.getZoom();
-    try { window.sessionStorage.setItem(name, text); } catch (fault) { /* forbidden */ }
+  function writePosition(text) {
     var page = around();
     if (!page) { return; }
     var url = new URL(page.location.href);
+    if (url.searchParams.get("view") === text) { return; }
     url.searchParams.set("view", text);
     page.history.replaceState(page.history.state, "",
       url.pathname + url.search.replaceAll("%2C", ",") + url.hash);
+  }
+
+  function written(map) {
+    var centre = map.getCenter();
+    return centre.lat.toFixed(5) + "," + centre.lng.toFixed(5) + "," + map.getZoom();
+  }
+
+  function followPosition(map, name, left) {
+    var text = left ? written(map) : null;
+    // Not the position in which the map begins, but every one that the user chooses.
+    window.setTimeout(function () {
+      map.on("moveend", function () {
+        text = written(map);
+        try { window.sessionStorage.setItem(name, text); } catch (fault) { /* forbidden */ }
+        writePosition(text);
+      });
+    }, 500);
+    // Streamlit knows nothing of it and leaves it out when it changes the address.
+    window.setInterval(function () { if (text !== null) { writePosition(text); } }, 500);
   }
 
   function setUp(map, options) {
@@ -200,12 +217,7 @@
     var left = options.linked ? position(options.name, options.bounds) : null;
     if (left) { map.setView([left[0], left[1]], left[2], {animate: false}); }
     else { map.fitBounds(options.bounds, {animate: false}); }
-    if (options.linked) {
-      // Not the position in which the map begins, but every one that the user chooses.
-      window.setTimeout(function () {
-        map.on("moveend", function () { notePosition(map, options.name); });
-      }, 500);
-    }
+    if (options.linked) { followPosition(map, options.name, left); }
     document.documentElement.lang = options.language;
     var box = map.getContainer();
     box.setAttribute("role", "application");
