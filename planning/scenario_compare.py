@@ -213,6 +213,7 @@ def _summary(
     """Sum the finest zones, which cover the area once."""
     whole = table[(table["operator"] == "any") & table["zone"].isin(communes)]
     rows = []
+    keys: Any
     for keys, part in whole.groupby(["scenario", "service"], sort=False):
         key, service = int(keys[0]), str(keys[1])
         masts, cells = _network(places[key])
