@@ -23,6 +23,7 @@ from planning import (
     indicator_commands,
     network_commands,
     network_plan_commands,
+    proposal_commands,
     scenario_commands,
 )
 
@@ -1630,6 +1631,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_network_design_options(phase)
 
     _add_scenario_commands(commands, add)
+    proposal_commands.add_commands(commands, add, _open, _Progress)
     _add_indicator_commands(commands, add)
 
     app = add(commands, "app", _app, "Start the app in the browser.")

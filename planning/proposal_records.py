@@ -270,6 +270,30 @@ def steps(records: Records, actor: Actor, proposal_id: int) -> list[Step]:
         ]
 
 
+def consents(records: Records, actor: Actor, proposal_ids: Sequence[int]) -> dict[int, Document]:
+    """Return the letters of consent of proposals by their numbers.
+
+    Parameters
+    ----------
+    records, actor
+        See `get`.
+    proposal_ids
+        Those asked about; what the actor may not see has none.
+    """
+    query = (
+        sa.select(Row, ProposalStep)
+        .join(ProposalStep, ProposalStep.proposal_id == Row.id)
+        .where(ProposalStep.kind == "consent")
+    )
+    wanted = set(proposal_ids)
+    with records.reading() as session:
+        return {
+            row.id: Document(item.number, item.day, item.issuer, item.valid_to)
+            for row, item in session.execute(query)
+            if row.id in wanted and _may_see(actor, row)
+        }
+
+
 def history(records: Records, actor: Actor, proposal_id: int) -> list[Event]:
     """Return everything that was done with a proposal, the oldest first; see `get`."""
     entry = tables.HistoryEntry

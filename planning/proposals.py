@@ -39,6 +39,7 @@ from planning.proposal_records import Proposal as Proposal
 from planning.proposal_records import Step as Step
 from planning.proposal_records import StoredEvaluation as StoredEvaluation
 from planning.proposal_records import comments as comments
+from planning.proposal_records import consents as consents
 from planning.proposal_records import evaluation as evaluation
 from planning.proposal_records import get as get
 from planning.proposal_records import history as history

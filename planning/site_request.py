@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -273,7 +274,7 @@ def _degrees(given: Mapping[str, Any], column: str, most: float) -> float:
 
 
 def _technologies(given: object) -> tuple[str, ...]:
-    parts = given.split(";") if isinstance(given, str) else given
+    parts = re.split(r"[;,/+&\s]+", given) if isinstance(given, str) else given
     if not isinstance(parts, Sequence):
         raise _wrong("technologies", given, "expected technologies, separated by semicolons")
     names = [str(part).strip().upper() for part in parts if str(part).strip()]
