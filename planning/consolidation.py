@@ -47,7 +47,7 @@ Objective = Literal["masts", "money"]
 Measure = Literal["area", "people"]
 
 #: About how many entries the tables have from which bounds are computed, small ones first.
-_BOUND_ENTRIES = (40_000, 150_000, 400_000)
+_BOUND_ENTRIES = (20_000, 100_000)
 
 
 @dataclass(frozen=True)
@@ -392,13 +392,11 @@ def choose(
             if problem.allows(chosen) and float(problem.cost[chosen].sum()) < cost:
                 best, cost = chosen, float(problem.cost[chosen].sum())
     else:
-        for entries in _BOUND_ENTRIES:
-            if left(1.0)() <= 0.02 * time_limit_s:
-                break
+        for share, entries in zip((0.75, 1.0), _BOUND_ENTRIES, strict=True):
             proven = consolidation_problem.bound(
                 problem,
                 entries,
-                time_limit_s=max(left(1.0)(), 0.1),
+                time_limit_s=max(left(share)(), 0.1),
                 on_progress=lambda share: on_progress(0.6 + 0.4 * share),
             )
             bound = max(bound, proven)

@@ -213,7 +213,7 @@ def neighbours(about: Inventory) -> list[tuple[int, int, float]]:
     return sorted(found, key=lambda item: (item[2], item[0], item[1]))
 
 
-def free_heights_m(about: Inventory, host: int) -> list[float]:
+def free_heights_m(about: Inventory, host: int, operator: str = "") -> list[float]:
     """Return the heights of a mast at which antennas of another operator fit, from the top.
 
     Parameters
@@ -222,6 +222,8 @@ def free_heights_m(about: Inventory, host: int) -> list[float]:
         The masts.
     host
         Number of the mast.
+    operator
+        Whose antennas there do not count, because they are those that would move.
 
     Returns
     -------
@@ -231,6 +233,7 @@ def free_heights_m(about: Inventory, host: int) -> list[float]:
     space = about.prices.typical("antenna_spacing")
     lowest = about.prices.typical("lowest_antenna")
     own = about.cells["mast_id"] == about.masts["mast_id"].iloc[host]
+    own &= about.cells["operator"] != operator
     taken = about.cells.loc[own, "antenna_height_m"].unique().astype(float)
     height = about.height_m(host)
     free = []
