@@ -25,6 +25,8 @@ from planning import (
     network_plan_commands,
     proposal_commands,
     scenario_commands,
+    share_commands,
+    siting_commands,
 )
 
 if TYPE_CHECKING:
@@ -957,7 +959,7 @@ def _coordinates(text: str) -> CoordinateColumns:
     return words[0], words[1], words[2]
 
 
-def _add_coverage_options(command: argparse.ArgumentParser) -> None:
+def _add_coverage_options(command: argparse.ArgumentParser, *, scheduler: bool = True) -> None:
     command.add_argument(
         "--technology",
         type=_words,
@@ -987,9 +989,12 @@ def _add_coverage_options(command: argparse.ArgumentParser) -> None:
         "--radius-km", type=_positive, default=10.0, metavar="KM", help="reach of a cell (10)"
     )
     command.add_argument("--threads", type=_whole(1), metavar="N", help="default: all processors")
-    command.add_argument(
-        "--scheduler", metavar="tcp://HOST:PORT", help="have the masts predicted by a Dask cluster"
-    )
+    if scheduler:
+        command.add_argument(
+            "--scheduler",
+            metavar="tcp://HOST:PORT",
+            help="have the masts predicted by a Dask cluster",
+        )
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
 
 
@@ -1275,6 +1280,14 @@ def _add_scenario_commands(
     )
     scenario_commands.add_compare_options(compare)
     _add_coverage_options(compare)
+
+
+def _share_optimise(arguments: argparse.Namespace) -> None:
+    workspace = _open_for_coverage(arguments)
+    _check_out(arguments.out)
+    operators = tuple(arguments.operator) if arguments.operator else None
+    with _Progress("share optimise") as progress:
+        siting_commands.optimise(workspace, arguments, _request(arguments, operators), progress)
 
 
 def _scenario_compare(arguments: argparse.Namespace) -> None:
@@ -1630,7 +1643,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_network_design_options(phase)
 
+    share = commands.add_parser("share", help="share masts and choose new sites")
+    share_actions = share.add_subparsers(required=True, metavar="ACTION")
+    optimise = add(
+        share_actions,
+        "optimise",
+        _share_optimise,
+        "Choose sites that bring most coverage for the money, and plan the years.",
+    )
+    siting_commands.add_options(optimise, _not_negative, _whole(1))
+    _add_coverage_options(optimise, scheduler=False)
+
     _add_scenario_commands(commands, add)
+    share_commands.add_commands(commands, add, _open, _Progress)
     proposal_commands.add_commands(commands, add, _open, _Progress)
     _add_indicator_commands(commands, add)
 

@@ -10,9 +10,12 @@ scratch, on the scenario in which its sites stand.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import geopandas as gpd
@@ -707,4 +710,79 @@ def _provenance(
             "siting_assumptions.csv",
             "site_rules.csv",
         ],
+    }
+
+
+def save(found: SitingPlan, folder: Path) -> None:
+    """Write a plan: siting.json, siting.gpkg, sites.csv, curve.csv and changes.json.
+
+    Parameters
+    ----------
+    found
+        From `plan`.
+    folder
+        Where to; made if it is missing. The layers of siting.gpkg are sites and
+        candidates; changes.json is what `scenario create` takes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as scratch:
+        made = Path(scratch)
+        changes = [change.to_dict() for change in found.changes]
+        for name, content in (("siting", summary(found)), ("changes", changes)):
+            text = json.dumps(content, ensure_ascii=False, indent=1)
+            (made / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        chosen = _plain(found.chosen)
+        for layer, frame in (("sites", chosen), ("candidates", _plain(found.candidates))):
+            frame.to_file(made / "siting.gpkg", layer=layer, driver="GPKG")
+        table = pd.DataFrame(chosen.drop(columns="geometry"))
+        places = chosen.to_crs("EPSG:4326").geometry
+        table = table.assign(lon=places.x.round(6), lat=places.y.round(6))
+        table.to_csv(made / "sites.csv", index=False, encoding="utf-8-sig")
+        found.curve.to_csv(made / "curve.csv", index=False, encoding="utf-8-sig")
+        for path in sorted(made.iterdir()):
+            path.replace(folder / path.name)
+
+
+def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return a table with reasons as text."""
+    plain = frame.copy()
+    plain["reason"] = [str(reason) for reason in frame["reason"]]
+    return plain
+
+
+def summary(found: SitingPlan) -> dict[str, Any]:
+    """Return a plan in figures, for JSON.
+
+    Parameters
+    ----------
+    found
+        From `plan`.
+
+    Returns
+    -------
+    dict
+        Result, services, years, curve and provenance.
+    """
+    choice, years = found.choice, found.years
+    return {
+        "measure": found.request.measure,
+        "goal": found.request.goal,
+        "sites": len(found.chosen),
+        "candidates": len(found.candidates),
+        "gain": found.gain,
+        "reachable": found.reachable,
+        "value": choice.value,
+        "bound": choice.bound,
+        "gap": choice.gap,
+        "cost": dataclasses.asdict(found.cost),
+        "currency": found.currency,
+        "services": found.services.to_dict("records"),
+        "phases": {
+            "spent": years.spent.tolist(),
+            "covered": years.covered.tolist(),
+            "gap": years.gap,
+        },
+        "curve": found.curve.to_dict("records"),
+        "notes": [str(note) for note in found.notes],
+        "provenance": found.provenance,
     }
