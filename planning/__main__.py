@@ -1643,8 +1643,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_network_design_options(phase)
 
-    share = commands.add_parser("share", help="share masts and choose new sites")
-    share_actions = share.add_subparsers(required=True, metavar="ACTION")
+    share_actions = share_commands.add_commands(commands, add, _open, _Progress)
     optimise = add(
         share_actions,
         "optimise",
@@ -1655,7 +1654,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_coverage_options(optimise, scheduler=False)
 
     _add_scenario_commands(commands, add)
-    share_commands.add_commands(commands, add, _open, _Progress)
     proposal_commands.add_commands(commands, add, _open, _Progress)
     _add_indicator_commands(commands, add)
 
