@@ -62,7 +62,8 @@ _LIFT_DEG = 2.0
 
 REMEDY_COLUMNS = (
     "spot", "rank", "best", "kind", "mast_id", "operator", "detail", "closes", "people_gained",
-    "people_lost", "km2_gained", "km2_lost", "people_net", "own_people_lost", "cost_low", "cost_typical", "cost_high",
+    "people_lost", "km2_gained", "km2_lost", "people_net", "own_people_lost", "cost_low",
+    "cost_typical", "cost_high",
     "people_per_billion", "lon", "lat",
 )  # fmt: skip
 
