@@ -1651,7 +1651,6 @@ def _parser() -> argparse.ArgumentParser:
         "Choose sites that bring most coverage for the money, and plan the years.",
     )
     siting_commands.add_options(optimise, _not_negative, _whole(1))
-    share_commands.add_commands(share_actions, add, _open, _Progress)
     _add_coverage_options(optimise, scheduler=False)
 
     _add_scenario_commands(commands, add)

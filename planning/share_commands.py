@@ -24,20 +24,27 @@ Progress = Callable[[str], AbstractContextManager[Callable[[float], None]]]
 _MOST_LINES = 10
 
 
-def add_commands(actions: Any, add: Callable[..., Any], opened: Open, progress: Progress) -> None:
+def add_commands(commands: Any, add: Callable[..., Any], opened: Open, progress: Progress) -> Any:
     """Declare the commands.
 
     Parameters
     ----------
-    actions
-        The group `share`.
+    commands
+        The program's commands.
     add
         Adds a command to a group: (group, name, run, text).
     opened
         Opens the workspace that the arguments name.
     progress
         Shows how far work with a name is.
+
+    Returns
+    -------
+    argparse._SubParsersAction
+        The group `share`, for further commands.
     """
+    group = commands.add_parser("share", help="share masts and choose new sites")
+    actions = group.add_subparsers(required=True, metavar="ACTION")
 
     def command(name: str, run: Callable[..., None], text: str) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = add(
@@ -83,6 +90,7 @@ def add_commands(actions: Any, add: Callable[..., Any], opened: Open, progress: 
     white.add_argument(
         "--order", choices=("people", "area"), default="people", help="which come first (people)"
     )
+    return actions
 
 
 def _add_coverage(command: argparse.ArgumentParser) -> None:
