@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import areas, i18n, study
+from app import areas, i18n, identity, scenario, study
 from app.components import kept, sign_in, style
 from app.errors import readable_errors
 from app.i18n import _, mark
@@ -76,7 +76,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
 
 def _pages() -> dict[str, list[st.Page]]:
     """Return the pages that the visitor's role finds, by the titles of their sections."""
-    role = _role()
+    role = identity.actor().role
     found: dict[str, list[st.Page]] = {}
     for section, entries in SECTIONS.items():
         pages = [
@@ -95,14 +95,6 @@ def _pages() -> dict[str, list[st.Page]]:
     return found
 
 
-def _role() -> str:
-    try:
-        from app import identity
-    except ImportError:
-        return "administrator"
-    return identity.actor().role
-
-
 def run() -> None:
     """Show the page that the user is on."""
     _choose_language()
@@ -112,8 +104,9 @@ def run() -> None:
             st.session_state[key] = st.session_state[key]
     page = st.navigation(_pages())
     style.apply()
-    with st.sidebar:
+    with st.sidebar, readable_errors():
         areas.switch()
+        scenario.switch()
         _language_switch()
         sign_in.show()
     with readable_errors():

@@ -9,7 +9,7 @@ import geopandas as gpd
 import pandas as pd
 import streamlit as st
 
-from app import areas, jobs
+from app import areas, jobs, scenario
 from app.components import progress
 from app.i18n import _
 from coverage import results, run
@@ -21,12 +21,24 @@ from data.store import Provenance, Workspace
 
 
 def workspace() -> Workspace:
-    """Open the workspace.
+    """Open the workspace that the session looks at: the study area's, or a scenario's.
 
     Returns
     -------
     Workspace
-        The study area.
+        That of a scenario can be read, but not written to; see `base`.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no workspace that can be read, or the changes of the
+        scenario no longer fit its network.
+    """
+    return scenario.workspace(base())
+
+
+def base() -> Workspace:
+    """Open the study area's own workspace, whichever scenario the session looks at.
 
     Raises
     ------

@@ -44,4 +44,5 @@ def _check(area: Workspace) -> None:
     quality.show(area)
 
 
-_page(study.workspace())
+# Layers are changed here, and only those of the study area itself can be.
+_page(study.base())
