@@ -11,7 +11,7 @@ import geopandas as gpd
 import pandas as pd
 
 from data.errors import message
-from planning.reports import maps, words
+from planning.reports import maps, sharing, words
 from planning.reports.inputs import PARTS, Inputs
 from planning.reports.model import (
     Block,
@@ -45,6 +45,10 @@ def section(inputs: Inputs) -> Section:
     Section
         Masts, cable routes and sharing, each with what is missing.
     """
+    parts = [_masts(inputs), _cables(inputs)]
+    if "sharing" not in inputs.parts:
+        note = Note(words.not_computed(sharing.NOT_ASKED))
+        parts.append(Section("annex_sharing", PARTS["sharing"], (note,)))
     return Section(
         "annexes",
         PARTS["annexes"],
@@ -56,7 +60,7 @@ def section(inputs: Inputs) -> Section:
                 )
             ),
         ),
-        (_masts(inputs), _cables(inputs), _sharing(inputs)),
+        tuple(parts),
     )
 
 
@@ -69,7 +73,7 @@ def _masts(inputs: Inputs) -> Section:
     if masts is None:
         reason = message("the workspace has no masts")
         return Section("annex_masts", title, (Note(words.not_computed(reason)),))
-    masts = masts.assign(commune=inputs.commune_names(masts.geometry))
+    masts["commune"] = inputs.commune_names(masts.geometry)
     cells = inputs.layer("cells")
     blocks: list[Block] = [_masts_by_class(masts), maps.masts(inputs), _masts_by_commune(masts)]
     if cells is not None:
@@ -173,11 +177,10 @@ def _tenants(masts: pd.DataFrame, cells: pd.DataFrame) -> Table:
 
 def _mast_list(masts: gpd.GeoDataFrame, cells: pd.DataFrame | None) -> Table:
     degrees = masts.geometry.to_crs("EPSG:4326")
-    operators = (
-        {}
-        if cells is None
-        else cells.groupby("mast_id")["operator"].agg(lambda own: ", ".join(sorted(set(own))))
-    )
+    operators: dict[str, str] = {}
+    if cells is not None:
+        for mast, own in cells.groupby("mast_id")["operator"]:
+            operators[str(mast)] = ", ".join(sorted(set(own)))
     rows = tuple(
         (
             str(row.mast_id),
@@ -187,7 +190,7 @@ def _mast_list(masts: gpd.GeoDataFrame, cells: pd.DataFrame | None) -> Table:
             _text(row.owner),
             float(row.height_m),
             words.named(words.STATUSES, row.status),
-            operators.get(row.mast_id),
+            operators.get(str(row.mast_id)),
             float(place.y),
             float(place.x),
         )
@@ -381,17 +384,17 @@ def _route_list(pieces: gpd.GeoDataFrame, inputs: Inputs) -> Table:
     )
     rows = tuple(
         (
-            row.commune,
-            texts.get(row.road) if row.road else words.NOT_STATED,
-            words.named(words.SEGMENT_TYPES, row.segment_type),
-            row.route_class or None,
-            row.owner or words.NOT_STATED,
-            words.named(words.STATUSES, row.status),
-            int(row.parts),
-            float(row.km),
-            None if pd.isna(row.cores) else int(row.cores),
+            str(row["commune"]),
+            texts.get(row["road"]) if row["road"] else words.NOT_STATED,
+            words.named(words.SEGMENT_TYPES, row["segment_type"]),
+            str(row["route_class"]) or None,
+            str(row["owner"]) or words.NOT_STATED,
+            words.named(words.STATUSES, row["status"]),
+            int(row["parts"]),
+            float(row["km"]),
+            None if pd.isna(row["cores"]) else int(row["cores"]),
         )
-        for row in grouped.reset_index().itertuples(index=False)
+        for row in grouped.reset_index().to_dict("records")
     )
     return Table(
         "cables",
@@ -415,16 +418,3 @@ def _route_list(pieces: gpd.GeoDataFrame, inputs: Inputs) -> Table:
         ),
         wide=True,
     )
-
-
-# Sharing
-
-
-def _sharing(inputs: Inputs) -> Section:
-    title = message("Sharing plan")
-    if inputs.sharing is None:
-        reason = inputs.missing.get(
-            "sharing", message("no sharing plan was computed for this report")
-        )
-        return Section("annex_sharing", title, (Note(words.not_computed(reason)),))
-    return Section("annex_sharing", title, tuple(inputs.sharing))

@@ -12,8 +12,10 @@ from planning.reports import (
     changes,
     figures,
     fixed,
+    indicators,
     method,
     radio,
+    sharing,
     summary,
     words,
 )
@@ -45,19 +47,20 @@ def build(inputs: Inputs) -> Document:
     inputs = dataclasses.replace(inputs, previous=figures.earlier(inputs.previous, kept))
     sections: dict[str, Callable[[Inputs], Section]] = {
         "summary": summary.section,
-        "indicators": summary.indicators_section,
+        "indicators": indicators.section,
         "coverage": radio.section,
         "holes": radio.holes_section,
         "broadband": fixed.broadband_section,
         "network": fixed.network_section,
         "annexes": annexes.section,
+        "sharing": sharing.section,
         "changes": lambda known: changes.section(known, found, origin),
         "method": method.section,
         "data": method.data_section,
     }
     area = inputs.workspace.area
     title = Bilingual(area.title_vi, area.title_en)
-    document = Document(
+    return Document(
         title=message("Report on telecommunications infrastructure: {area}", area=title),
         subtitle=_subtitle(inputs),
         area=area.name,
@@ -68,7 +71,6 @@ def build(inputs: Inputs) -> Document:
         origin=origin,
         previous=inputs.previous,
     )
-    return document
 
 
 def _subtitle(inputs: Inputs) -> tuple[Text, ...]:
@@ -136,9 +138,7 @@ def _origin(inputs: Inputs) -> dict[str, Any]:
     if inputs.broadband is not None:
         keys["broadband"] = inputs.broadband.summary["provenance"]["key"]
     return {
-        "inputs": {
-            name: dataclasses.asdict(item) for name, item in workspace.provenance().items()
-        },
+        "inputs": {name: dataclasses.asdict(item) for name, item in workspace.provenance().items()},
         "content": workspace.content_hash(),
         "settings": settings,
         "results": keys,

@@ -93,8 +93,7 @@ def _compared(
         blocks.append(
             Note(
                 message(
-                    "The earlier report has {count} figures of the whole area that this one "
-                    "lacks.",
+                    "The earlier report has {count} figures of the whole area that this one lacks.",
                     count=len(lost),
                 )
             )

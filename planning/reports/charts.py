@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from coverage.results import ANY_OPERATOR
 from data.errors import message
 from planning.reports import words
-from planning.reports.inputs import Inputs
+from planning.reports.inputs import Inputs, present
 from planning.reports.language import Language, clean
 from planning.reports.map_sheet import DPI, WIDTH_INCH
 from planning.reports.model import Number, Picture
@@ -38,8 +38,7 @@ def technologies(inputs: Inputs) -> Picture:
     Picture
         The chart.
     """
-    assert inputs.coverage is not None
-    figures = inputs.coverage.figures
+    figures = present(inputs.coverage).figures
     rows = figures[(figures["zone"] == inputs.whole) & (figures["operator"] == ANY_OPERATOR)]
 
     def draw(language: Language) -> bytes:
@@ -99,8 +98,7 @@ def least_covered(inputs: Inputs) -> Picture:
     Picture
         The chart, of 4G or the last technology that was computed.
     """
-    assert inputs.coverage is not None
-    figures = inputs.coverage.figures
+    figures = present(inputs.coverage).figures
     known = [name for name in words.ordered(figures["service"]) if name in ("2G", "3G", "4G", "5G")]
     service = "4G" if "4G" in known else known[-1]
     rows = figures[

@@ -26,7 +26,6 @@ from planning.reports.model import (
     Column,
     Document,
     Note,
-    Paragraph,
     Picture,
     Table,
     Value,
@@ -215,7 +214,6 @@ class _Writer:
         elif isinstance(block, Note):
             self._note(self._language.say(block.text))
         else:
-            assert isinstance(block, Paragraph)
             self._paper.add_paragraph(self._language.say(block.text))
 
     def _note(self, text: str) -> None:
@@ -308,7 +306,7 @@ def _table_xml(table: Table, language: Language, width: float) -> Iterator[str]:
         f"{_BORDERS}"
         '<w:tblLayout w:type="fixed"/><w:tblCellMar><w:left w:w="60" w:type="dxa"/>'
         '<w:right w:w="60" w:type="dxa"/></w:tblCellMar>'
-        f'<w:tblCaption w:val={_quoted(language.say(table.title))}/></w:tblPr><w:tblGrid>'
+        f"<w:tblCaption w:val={_quoted(language.say(table.title))}/></w:tblPr><w:tblGrid>"
     )
     yield from (f'<w:gridCol w:w="{each}"/>' for each in widths)
     yield "</w:tblGrid><w:tr><w:trPr><w:cantSplit/><w:tblHeader/></w:trPr>"
@@ -345,9 +343,7 @@ _BORDERS = (
 
 
 def _value_xml(column: Column, text: str, width: int, fill: str, *, bold: bool) -> str:
-    return _cell_xml(
-        text, width, fill=fill, bold=bold, right=column.kind not in ("text", "day")
-    )
+    return _cell_xml(text, width, fill=fill, bold=bold, right=column.kind not in ("text", "day"))
 
 
 def _cell_xml(

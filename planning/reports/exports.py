@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from planning import network_report
 from planning.reports import files, inputs, kmz_file, words
 from planning.reports.inputs import Inputs
 from planning.reports.language import Language, clean
-from planning.reports.model import Document, Table, plain
+from planning.reports.model import Document, Number, Table, plain
 
 #: Formats of exports.
 FORMATS = ("gpkg", "kmz", "cog", "csv")
@@ -109,9 +110,7 @@ def save(
             written.append(files.replace(path, lambda path: write_geopackage(known, path)))
         elif each == "kmz":
             path = folder / "infrastructure.kmz"
-            written.append(
-                files.replace(path, lambda path: kmz_file.write(known, language, path))
-            )
+            written.append(files.replace(path, lambda path: kmz_file.write(known, language, path)))
         elif each == "cog":
             written += _rasters(known, folder)
         else:
@@ -140,7 +139,7 @@ def write_geopackage(known: Inputs, path: Path) -> None:
     for name in known.workspace.layers():
         declared = schema.layer_named(name)
         frame = schema.conform(name, known.workspace.read(name))
-        kind = declared.geometry
+        kind: str | None = declared.geometry
         if kind is not None and kind != "Point":
             kind = f"Multi{kind}"
         _append(frame, path, name, kind)
@@ -182,9 +181,7 @@ def _append(frame: pd.DataFrame, path: Path, layer: str, kind: str | None) -> No
 
 
 def _long(known: Inputs) -> pd.DataFrame:
-    frames = [
-        each.figures for each in (known.coverage, known.broadband) if each is not None
-    ]
+    frames = [each.figures for each in (known.coverage, known.broadband) if each is not None]
     table = pd.concat(frames, ignore_index=True)
     return table.rename(columns={"zone": "zone_row"})
 
@@ -237,19 +234,13 @@ def _rasters(known: Inputs, folder: Path) -> list[Path]:
         covered = np.where(
             inside, result.covered(service).values.astype(np.uint8), np.uint8(_OUTSIDE)
         )
-        written.append(
-            files.replace(path, lambda path, covered=covered: _cog(covered, result, path))
-        )
+        written.append(files.replace(path, partial(_cog, covered, result)))
     for name in result.summary["provenance"]["thresholds"]:
         for source, target in ((f"{name}.tif", f"level_{name}.tif"),
                                (f"{name}_rate.tif", f"rate_{name}.tif")):  # fmt: skip
             file = result.folder / source
             if file.exists():
-                written.append(
-                    files.replace(
-                        folder / target, lambda path, file=file: _copy(file, path)
-                    )
-                )
+                written.append(files.replace(folder / target, partial(_copy, file)))
     return written
 
 
@@ -312,7 +303,7 @@ def _parts(kind: str, value: Any) -> list[Any]:
 
 
 def _text(value: Any, language: Language) -> str:
-    if isinstance(value, (int, float)) or value is None:
+    if isinstance(value, (int, float, Number)) or value is None:
         number = plain(value)
         return "" if number is None else repr(number)
     return guarded(clean(value) if isinstance(value, str) else language.say(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -134,23 +135,20 @@ def read(path: Path) -> dict[str, Any] | None:
         path = path / FILE
     if not path.exists():
         return None
-    try:
+    content: Any = None
+    with contextlib.suppress(OSError, ValueError):
         content = json.loads(path.read_text(encoding="utf-8"))
-        needed = ("area", "day", "figures", "provenance")
-        if not all(name in content for name in needed) or not isinstance(content["figures"], dict):
-            raise ValueError(path)
-    except (OSError, ValueError, TypeError) as error:
+    needed = ("area", "day", "figures", "provenance")
+    if not isinstance(content, dict) or not all(name in content for name in needed):
         raise InputError(
             "{file} is no report that can be compared with (expected the report.json of an "
             "earlier one)",
             file=path,
-        ) from error
+        )
     return dict(content)
 
 
-def earlier(
-    kept: Mapping[str, Any] | None, fresh: Mapping[str, Any]
-) -> dict[str, Any] | None:
+def earlier(kept: Mapping[str, Any] | None, fresh: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what a report compares itself with: the last report that differs from it.
 
     Parameters

@@ -11,7 +11,7 @@ from data.errors import Message, message
 from planning import network_report
 from planning.broadband_request import SERVED
 from planning.reports import maps, words
-from planning.reports.inputs import PARTS, Inputs
+from planning.reports.inputs import PARTS, Inputs, present
 from planning.reports.model import (
     Block,
     Bullets,
@@ -76,13 +76,13 @@ def broadband_section(inputs: Inputs) -> Section:
 
 
 def _broadband_total(inputs: Inputs) -> Table:
-    assert inputs.broadband is not None
-    figures = inputs.broadband.figures
+    figures = present(inputs.broadband).figures
     whole = figures[figures["zone"] == inputs.whole]
     rows = []
     for service in words.ordered(whole["service"]):
-        own = whole[whole["service"] == service].set_index("measure")
-        home, people = own.loc["household"], own.loc["population"]
+        own = whole[whole["service"] == service]
+        home = own[own["measure"] == "household"].iloc[0]
+        people = own[own["measure"] == "population"].iloc[0]
         rows.append(
             (
                 words.named(words.SERVICES, service),
@@ -119,8 +119,7 @@ _BROADBAND_TITLES = {
 
 
 def _broadband_by_zone(inputs: Inputs, level: str) -> Table:
-    assert inputs.broadband is not None
-    figures = inputs.broadband.figures
+    figures = present(inputs.broadband).figures
     figures = figures[figures["measure"] == "household"]
     services = [name for name in _BY_COMMUNE if name in set(figures["service"])]
     found = {
@@ -208,8 +207,7 @@ def network_section(inputs: Inputs) -> Section:
 
 
 def _by_level(inputs: Inputs) -> Table:
-    state = inputs.network
-    assert state is not None
+    state = present(inputs.network)
     whole = state.figures[state.figures["zone"] == -1]
     levels = [name for name in words.LEVELS if name in set(whole["level"])]
     rows: list[tuple[Value, ...]] = []
@@ -287,8 +285,7 @@ def _count(value: float) -> int | None:
 
 
 def _sites_by_zone(inputs: Inputs, level: str) -> Table:
-    state = inputs.network
-    assert state is not None
+    state = present(inputs.network)
     figures = state.figures[(state.figures["level"] == "all") & (state.figures["zone"] >= 0)]
     found = {
         (int(row["zone"]), str(row["measure"])): row
@@ -350,4 +347,3 @@ def _failures(failures: Any) -> Table:
         ),
         tuple(rows),
     )
-

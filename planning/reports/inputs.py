@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -18,14 +18,18 @@ from coverage.results import CoverageResult
 from data import quality, vintages
 from data.errors import InputError, Message, message
 from data.quality_report import QualityReport
+from data.records.engine import Records
 from data.store import Workspace
 from data.study_area import finest_level, finest_zones
-from planning import broadband, network_report
+from planning import broadband, consolidation, indicators, network_report, sharing_moves
 from planning import dedicated_network as network
 from planning.broadband import BroadbandResult
+from planning.consolidation import Consolidation
 from planning.dedicated_network import NetworkStatus
 
 Progress = Callable[[float], None]
+
+_T = TypeVar("_T")
 
 #: Parts of a report in the order in which they are read.
 PARTS: dict[str, Message] = {
@@ -36,10 +40,14 @@ PARTS: dict[str, Message] = {
     "broadband": message("Fixed and mobile broadband"),
     "network": message("Dedicated data network"),
     "annexes": message("Passive infrastructure: planning annexes"),
+    "sharing": message("Sharing plan"),
     "changes": message("Changes since the last report"),
     "method": message("Method and limits"),
     "data": message("Data and licences"),
 }
+
+#: Parts that a report has where nobody chooses; a sharing plan takes minutes.
+DEFAULT_PARTS = tuple(part for part in PARTS if part != "sharing")
 
 #: Smallest place without coverage that is listed. [km²]
 LEAST_HOLE_KM2 = 0.05
@@ -58,7 +66,7 @@ class Inputs:
     coverage, broadband, network, failures, holes, quality
         Results, or None where they were not computed.
     sharing
-        Tables of a sharing plan by name, or None.
+        A sharing plan, or None.
     indicators
         Table of `planning.indicators`, or None.
     missing
@@ -68,14 +76,14 @@ class Inputs:
     """
 
     workspace: Workspace
-    parts: tuple[str, ...] = tuple(PARTS)
+    parts: tuple[str, ...] = DEFAULT_PARTS
     coverage: CoverageResult | None = None
     broadband: BroadbandResult | None = None
     network: NetworkStatus | None = None
     failures: Mapping[str, Any] | None = None
     holes: Mapping[str, gpd.GeoDataFrame] | None = None
     quality: QualityReport | None = None
-    sharing: Any = None
+    sharing: Consolidation | None = None
     indicators: pd.DataFrame | None = None
     missing: Mapping[str, Message] = field(default_factory=dict)
     previous: dict[str, Any] | None = None
@@ -147,6 +155,13 @@ class Inputs:
         )
 
 
+def present(result: _T | None) -> _T:
+    """Return a result that a section has found to be there."""
+    if result is None:
+        raise ValueError("the result was not computed")
+    return result
+
+
 def default_request(workspace: Workspace) -> run.CoverageRequest:
     """Return the coverage that a report shows where nobody asks for another.
 
@@ -197,7 +212,8 @@ def gather(
     workspace: Workspace,
     request: run.CoverageRequest | None = None,
     *,
-    parts: tuple[str, ...] = tuple(PARTS),
+    records: Records | None = None,
+    parts: tuple[str, ...] = DEFAULT_PARTS,
     previous: dict[str, Any] | None = None,
     threads: int | None = None,
     on_progress: Progress = lambda _share: None,
@@ -210,6 +226,9 @@ def gather(
         The study area.
     request
         The coverage that is reported; `default_request` if None.
+    records
+        Records database with what users entered about indicators; None for the
+        built-in ones alone.
     parts
         Keys of `PARTS` that are wanted.
     previous
@@ -241,23 +260,34 @@ def gather(
             missing[part] = error.message
             return None
 
-    coverage = attempt("coverage", lambda: _coverage(workspace, request, threads, on_progress))
-    on_progress(0.6)
+    most = 0.4 if "sharing" in parts else 1.0
+
+    def tell(low: float, high: float) -> Progress:
+        return lambda share: on_progress(most * (low + (high - low) * share))
+
+    coverage = attempt("coverage", lambda: _coverage(workspace, request, threads, tell(0.0, 0.6)))
     homes = None
     if {"summary", "broadband", "changes"} & set(parts):
-        homes = attempt("broadband", lambda: _broadband(workspace, request, threads, on_progress))
-    on_progress(0.85)
+        homes = attempt(
+            "broadband", lambda: _broadband(workspace, request, threads, tell(0.6, 0.85))
+        )
     state, failures = None, None
     if {"summary", "network", "changes"} & set(parts):
         state = attempt("network", lambda: network.status(workspace))
     if state is not None and "network" in parts:
         failures = network_report.failures(state.network)
-    on_progress(0.9)
+    tell(0.0, 1.0)(0.9)
     holes = None
     if coverage is not None and "holes" in parts:
         holes = products.make(workspace, coverage, minimum_area_km2=LEAST_HOLE_KM2).holes
-    on_progress(0.97)
+    table = None
+    if {"summary", "indicators"} & set(parts):
+        table = attempt("indicators", lambda: indicators.table(workspace, records, request=request))
+    tell(0.0, 1.0)(0.97)
     report = quality.load(workspace, current=True) if "data" in parts else None
+    plan = None
+    if "sharing" in parts:
+        plan = attempt("sharing", lambda: _sharing(workspace, request, threads, on_progress))
     on_progress(1.0)
     return Inputs(
         workspace=workspace,
@@ -268,6 +298,8 @@ def gather(
         failures=failures,
         holes=holes,
         quality=report,
+        sharing=plan,
+        indicators=table,
         missing=missing,
         previous=previous,
     )
@@ -279,9 +311,7 @@ def _coverage(
     for layer in ("masts", "cells", "terrain"):
         if not workspace.has(layer):
             raise InputError("The workspace has no {layer}", layer=layer)
-    return run.compute(
-        workspace, request, threads=threads, on_progress=lambda share: on_progress(0.6 * share)
-    )
+    return run.compute(workspace, request, threads=threads, on_progress=on_progress)
 
 
 def _broadband(
@@ -298,7 +328,21 @@ def _broadband(
         asked,
         threads=threads,
         compute_mobile=False,
-        on_progress=lambda share: on_progress(0.6 + 0.25 * share),
+        on_progress=on_progress,
+    )
+
+
+def _sharing(
+    workspace: Workspace, request: run.CoverageRequest, threads: int | None, on_progress: Progress
+) -> Consolidation:
+    asked = consolidation.ConsolidationRequest(
+        sharing=sharing_moves.SharingRequest(coverage=request)
+    )
+    return consolidation.consolidate(
+        workspace,
+        asked,
+        threads=threads,
+        on_progress=lambda share: on_progress(0.4 + 0.6 * share),
     )
 
 

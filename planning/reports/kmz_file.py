@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 import geopandas as gpd
@@ -27,7 +28,7 @@ from coverage.results import ANY_OPERATOR
 from data.errors import message
 from data.grid import Grid
 from planning.reports import map_sheet, words
-from planning.reports.inputs import Inputs
+from planning.reports.inputs import Inputs, present
 from planning.reports.language import Language, clean
 from planning.reports.map_sheet import COVERED, NOT_COVERED
 
@@ -129,9 +130,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     archive.writestr(part, content)
 
 
-def _document(
-    inputs: Inputs, language: Language, pictures: dict[str, bytes]
-) -> Iterator[str]:
+def _document(inputs: Inputs, language: Language, pictures: dict[str, bytes]) -> Iterator[str]:
     area = inputs.workspace.area
     title = area.title_vi if language.code == "vi" else area.title_en
     if inputs.generated:
@@ -176,17 +175,12 @@ def _kml_colour(colour: str, opacity: str) -> str:
 def inside_area(inputs: Inputs, grid: Grid) -> NDArray[np.bool_]:
     """Return which pixels of a grid have their middle in the area."""
     outline = shapely.union_all(inputs.communes.geometry.to_numpy())
-    mask = rasterio.features.geometry_mask(
-        [outline], grid.shape, grid.transform, invert=True
-    )
+    mask = rasterio.features.geometry_mask([outline], grid.shape, grid.transform, invert=True)
     return np.asarray(mask, bool)
 
 
-def _overlays(
-    inputs: Inputs, language: Language, pictures: dict[str, bytes]
-) -> Iterator[str]:
-    result = inputs.coverage
-    assert result is not None
+def _overlays(inputs: Inputs, language: Language, pictures: dict[str, bytes]) -> Iterator[str]:
+    result = present(inputs.coverage)
     inside = inside_area(inputs, result.grid)
     services = words.ordered(result.figures["service"])
     shown = "4G" if "4G" in services else services[0]
@@ -208,9 +202,7 @@ def _overlays(
         (COVERED, language.say(message("covered"))),
         (NOT_COVERED, language.say(message("not covered"))),
     ]
-    pictures["files/legend_covered.png"] = _legend(
-        language.say(message("Coverage maps")), legend
-    )
+    pictures["files/legend_covered.png"] = _legend(language.say(message("Coverage maps")), legend)
     yield _screen(language.say(message("Legend")), "files/legend_covered.png", 0.02, 0.98)
 
 
@@ -255,9 +247,7 @@ def _legend(title: str, entries: list[tuple[str, str]]) -> bytes:
 # Units
 
 
-def _communes(
-    inputs: Inputs, language: Language, pictures: dict[str, bytes]
-) -> Iterator[str]:
+def _communes(inputs: Inputs, language: Language, pictures: dict[str, bytes]) -> Iterator[str]:
     zones = inputs.communes
     simple = zones.geometry.simplify_coverage(SIMPLIFY_M).to_crs(WGS84)
     figures, service = _shares(inputs)
@@ -384,7 +374,7 @@ def _description(facts: list[tuple[str, str]]) -> str:
     return escape(f"<table>{rows}</table>")
 
 
-def _shape(shape: shapely.Geometry) -> str:
+def _shape(shape: Any) -> str:
     if shape.geom_type.startswith("Multi"):
         return f"<MultiGeometry>{''.join(_shape(part) for part in shape.geoms)}</MultiGeometry>"
     if shape.geom_type == "Point":
@@ -399,6 +389,6 @@ def _shape(shape: shapely.Geometry) -> str:
     )
 
 
-def _coordinates(shape: shapely.Geometry) -> str:
+def _coordinates(shape: Any) -> str:
     places = shapely.get_coordinates(shape)
     return f"<coordinates>{' '.join(f'{x:.7f},{y:.7f}' for x, y in places)}</coordinates>"

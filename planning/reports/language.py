@@ -192,6 +192,8 @@ class Language:
         """
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return NOTHING
+        if isinstance(value, Number):
+            return self.number(value.value, value.digits, value.unit)
         if isinstance(value, tuple):
             share, low, high = value
             if share is None or not math.isfinite(share):

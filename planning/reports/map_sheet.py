@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -294,9 +295,7 @@ class Sheet:
             fontweight="bold",
             color=_INK,
         )
-        self.figure.add_artist(
-            _arrow(arrow, 0.78 * self._foot, 0.5 * self._foot, self.figure)
-        )
+        self.figure.add_artist(_arrow(arrow, 0.78 * self._foot, 0.5 * self._foot, self.figure))
         self.figure.text(
             left + width - 0.004,
             0.14 * self._foot,
@@ -340,7 +339,7 @@ def _round_length(metres: float) -> float:
 def _handle(entry: Entry) -> Any:
     if entry.kind == "line":
         return Line2D(
-            [], [], color=entry.colour, linewidth=1.6, linestyle=entry.style or "-",
+            [], [], color=entry.colour, linewidth=1.6, linestyle="-",
             label=entry.text,
         )  # fmt: skip
     if entry.kind == "point":
@@ -389,9 +388,8 @@ def share_entries(language: Language) -> list[Entry]:
     texts = [language.say(message("{share} or more", share=written[0]))]
     texts += [
         language.say(message("{low} to {high}", low=low, high=high))
-        for high, low in zip(written, written[1:], strict=False)
+        for high, low in itertools.pairwise(written)
     ]
     texts.append(language.say(message("less than {share}", share=written[-1])))
     entries = [Entry(text, colour) for text, colour in zip(texts, SHARE_COLOURS, strict=True)]
     return [*entries, Entry(language.say(message("no figure")), NO_VALUE)]
-

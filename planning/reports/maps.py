@@ -14,7 +14,7 @@ from data.errors import Message, message
 from planning import network_report
 from planning.broadband_request import SERVED
 from planning.reports import map_sheet, words
-from planning.reports.inputs import Inputs
+from planning.reports.inputs import Inputs, present
 from planning.reports.language import Language
 from planning.reports.map_sheet import Entry, Sheet
 from planning.reports.model import Day, Number, Picture, Share
@@ -85,8 +85,7 @@ def coverage(inputs: Inputs, service: str) -> Picture:
     Picture
         The map.
     """
-    result = inputs.coverage
-    assert result is not None
+    result = present(inputs.coverage)
     share = _total(result.figures, inputs.whole, service, "area")
 
     def draw(language: Language) -> bytes:
@@ -152,8 +151,7 @@ def holes(inputs: Inputs, service: str) -> Picture:
     Picture
         The map.
     """
-    assert inputs.holes is not None
-    regions = inputs.holes[service]
+    regions = present(inputs.holes)[service]
 
     def draw(language: Language) -> bytes:
         def content(sheet: Sheet) -> list[Entry]:
@@ -231,8 +229,7 @@ def shares(
 
 def broadband(inputs: Inputs) -> Picture:
     """Return the map of the share of households with fixed broadband by commune."""
-    assert inputs.broadband is not None
-    rows = inputs.broadband.figures
+    rows = present(inputs.broadband).figures
     rows = rows[(rows["service"] == SERVED) & (rows["measure"] == "household")]
     return shares(
         inputs,
@@ -245,8 +242,7 @@ def broadband(inputs: Inputs) -> Picture:
 
 def network(inputs: Inputs) -> Picture:
     """Return the map of the sites and live links of the dedicated network."""
-    state = inputs.network
-    assert state is not None
+    state = present(inputs.network)
 
     def draw(language: Language) -> bytes:
         def content(sheet: Sheet) -> list[Entry]:
@@ -291,8 +287,7 @@ def network(inputs: Inputs) -> Picture:
 
 def masts(inputs: Inputs) -> Picture:
     """Return the map of the masts by class."""
-    frame = inputs.layer("masts")
-    assert frame is not None
+    frame = present(inputs.layer("masts"))
 
     def draw(language: Language) -> bytes:
         def content(sheet: Sheet) -> list[Entry]:
@@ -320,8 +315,7 @@ def masts(inputs: Inputs) -> Picture:
 
 def cables(inputs: Inputs) -> Picture:
     """Return the map of the cable routes by how they are laid."""
-    frame = inputs.layer("fibre_segments")
-    assert frame is not None
+    frame = present(inputs.layer("fibre_segments"))
 
     def draw(language: Language) -> bytes:
         def content(sheet: Sheet) -> list[Entry]:

@@ -105,9 +105,7 @@ def limits(summary: Mapping[str, Any]) -> Bullets:
             )
         )
     if not all(item["verified"] for item in summary["provenance"]["thresholds"].values()):
-        items.append(
-            message("The thresholds are planning practice, not taken from a regulation.")
-        )
+        items.append(message("The thresholds are planning practice, not taken from a regulation."))
     return Bullets(tuple(items))
 
 

@@ -41,8 +41,6 @@ Text = Message | Bilingual | str
 #: ``text``, ``number``, ``share`` (0 to 1), ``estimate`` (share, low, high) or ``day`` (ISO date).
 Kind = Literal["text", "number", "share", "estimate", "day"]
 
-Value = Text | float | int | None | tuple[float | None, float | None, float | None]
-
 
 @dataclass(frozen=True)
 class Number:
@@ -70,6 +68,10 @@ class Number:
             return "–"
         text = f"{self.value:{'+' if self.signed else ''},.{self.digits}f}"
         return f"{text} {self.unit}" if self.unit else text
+
+
+#: A value of a table; a `Number` has its own decimals and unit.
+Value = Text | Number | float | int | None | tuple[float | None, float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -296,6 +298,8 @@ def plain(value: Value) -> Any:
         return [plain(part) for part in value]
     if isinstance(value, (Message, Bilingual)):
         return str(value)
+    if isinstance(value, Number):
+        return plain(value.value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value
@@ -338,4 +342,3 @@ def to_json(document: Document) -> dict[str, Any]:
         "provenance": document.origin,
         "previous": document.previous,
     }
-

@@ -50,7 +50,6 @@ from planning.reports.model import (
     Document,
     Note,
     Number,
-    Paragraph,
     Picture,
     Table,
     Value,
@@ -252,9 +251,7 @@ def write(
 
 def _page(name: str, size: tuple[float, float], footer: Any) -> PageTemplate:
     width, height = size
-    frame = Frame(
-        _MARGIN, _TOP, width - 2 * _MARGIN, height - 2 * _TOP, 0, 0, 0, 0, id=name
-    )
+    frame = Frame(_MARGIN, _TOP, width - 2 * _MARGIN, height - 2 * _TOP, 0, 0, 0, 0, id=name)
     return PageTemplate(name, [frame], onPage=footer, pagesize=size)
 
 
@@ -324,7 +321,6 @@ class _Story:
             )
             return [*turned, bullets]
         style = _STYLES["note" if isinstance(block, Note) else "body"]
-        assert isinstance(block, (Note, Paragraph))
         return [*turned, Text(escape(self._language.say(block.text)), style)]
 
     def _picture(self, picture: Picture) -> list[Flowable]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import geopandas as gpd
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from coverage.results import ANY_OPERATOR
 from data.errors import Message, message
 from planning.reports import charts, maps, words
-from planning.reports.inputs import LEAST_HOLE_KM2, PARTS, Inputs
+from planning.reports.inputs import LEAST_HOLE_KM2, PARTS, Inputs, present
 from planning.reports.model import (
     Block,
     Column,
@@ -80,8 +81,7 @@ def services_of(figures: pd.DataFrame) -> list[str]:
 
 def totals(inputs: Inputs) -> Table:
     """Return the table of the whole area: services by measures, with intervals."""
-    assert inputs.coverage is not None
-    figures = inputs.coverage.figures
+    figures = present(inputs.coverage).figures
     measures = measures_of(figures)
     found = _pivot(figures[figures["zone"] == inputs.whole], ANY_OPERATOR)
     columns = [Column("service", message("Technology"), width=1.6)]
@@ -119,8 +119,7 @@ def totals(inputs: Inputs) -> Table:
 
 
 def _by_operator(inputs: Inputs) -> Table:
-    assert inputs.coverage is not None
-    figures = inputs.coverage.figures
+    figures = present(inputs.coverage).figures
     measures = measures_of(figures)
     whole = figures[figures["zone"] == inputs.whole]
     operators = [name for name in whole["operator"].unique() if name != ANY_OPERATOR]
@@ -149,8 +148,7 @@ def _by_operator(inputs: Inputs) -> Table:
 
 
 def _by_zone(inputs: Inputs, level: str, measure: str) -> Table:
-    assert inputs.coverage is not None
-    figures = inputs.coverage.figures
+    figures = present(inputs.coverage).figures
     services = services_of(figures)
     rows = []
     zones = inputs.of(level)
@@ -191,8 +189,7 @@ def _by_zone(inputs: Inputs, level: str, measure: str) -> Table:
 
 def sentences(inputs: Inputs) -> list[Paragraph]:
     """Say the figures of the whole area in sentences, as reports do."""
-    assert inputs.coverage is not None
-    figures = inputs.coverage.figures
+    figures = present(inputs.coverage).figures
     found = _pivot(figures[figures["zone"] == inputs.whole], ANY_OPERATOR)
     said = []
     for service in services_of(figures):
@@ -251,9 +248,7 @@ def section(inputs: Inputs) -> Section:
                 "probability that is asked for; the section on the method says more.",
                 model=summary["provenance"]["model_reference"],
                 resolution=Number(float(summary["resolution_m"]), unit="m"),
-                profile=words.named(
-                    words.PROFILES, summary["provenance"]["threshold_profile"]
-                ),
+                profile=words.named(words.PROFILES, summary["provenance"]["threshold_profile"]),
             )
         ),
         totals(inputs),
@@ -282,10 +277,9 @@ def section(inputs: Inputs) -> Section:
 
 
 def _mapped(inputs: Inputs) -> list[str]:
-    assert inputs.coverage is not None
     return [
         service
-        for service in services_of(inputs.coverage.figures)
+        for service in services_of(present(inputs.coverage).figures)
         if service != "3G_or_4G"
     ]
 
@@ -355,9 +349,9 @@ def holes_section(inputs: Inputs) -> Section:
     )
 
 
-def _newest(holes: object) -> str:
-    names = [name for name in words.ordered(holes) if name not in ("any", "3G_or_4G")]  # type: ignore[call-overload]
-    return str("4G" if "4G" in names else names[-1])
+def _newest(holes: Mapping[str, gpd.GeoDataFrame]) -> str:
+    names = [name for name in words.ordered(holes) if name not in ("any", "3G_or_4G")]
+    return "4G" if "4G" in names else names[-1]
 
 
 def _list(inputs: Inputs, name: str, regions: gpd.GeoDataFrame) -> Table:

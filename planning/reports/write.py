@@ -154,7 +154,5 @@ def _maker(
     if kind == "docx":
         return lambda path: docx_file.write(document, language, drawn, path)
     if kind == "pdf":
-        return lambda path: pdf_file.write(
-            document, language, drawn, path, on_progress=on_progress
-        )
+        return lambda path: pdf_file.write(document, language, drawn, path, on_progress=on_progress)
     return lambda path: xlsx_file.write(document, language, path)

@@ -19,7 +19,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from data.errors import message
 from planning.reports import files
 from planning.reports.language import Language, clean
-from planning.reports.model import Column, Document, Table, Value
+from planning.reports.model import Column, Document, Number, Table, Value
 
 _HEADER = PatternFill("solid", fgColor="0B6280")
 _TOTAL = PatternFill("solid", fgColor="E3EEF2")
@@ -72,9 +72,7 @@ def _named(text: str, taken: set[str]) -> str:
     name = _FORBIDDEN.sub(" ", text)[:31].strip() or "–"
     if name not in taken:
         return name
-    return next(
-        other for k in range(2, 1000) if (other := f"{name[:27]} {k}") not in taken
-    )
+    return next(other for k in range(2, 1000) if (other := f"{name[:27]} {k}") not in taken)
 
 
 def _contents(
@@ -131,9 +129,8 @@ def _values(column: Column, value: Value, language: Language) -> list[Any]:
             return [dt.date.fromisoformat(value[:10])]
         except ValueError:
             return [clean(value)]
-    if value is None or isinstance(value, (int, float)):
+    if value is None or isinstance(value, (int, float, Number, tuple)):
         return [value]
-    assert not isinstance(value, tuple)
     return [language.name(value)]
 
 
@@ -159,6 +156,9 @@ def _fill(sheet: Worksheet, table: Table, language: Language) -> None:
         last = number > len(table.rows) + 1 - table.totals
         for place, (value, form) in enumerate(zip(values, forms, strict=True), start=1):
             cell = sheet.cell(number, place)
+            if isinstance(value, Number):
+                form = f"#,##0.{'0' * value.digits}" if value.digits else "#,##0"
+                value = value.value
             _put(cell, value)
             if form is not None and not isinstance(value, str):
                 cell.number_format = form
@@ -175,7 +175,8 @@ def _fill(sheet: Worksheet, table: Table, language: Language) -> None:
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.print_title_rows = "1:1"
-    sheet.oddFooter.center.text = "&P/&N"
+    if sheet.oddFooter is not None:
+        sheet.oddFooter.center.text = "&P/&N"
 
 
 def _put(cell: Any, value: Any) -> None:
