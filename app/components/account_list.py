@@ -23,7 +23,7 @@ def show() -> AccountInfo | None:
     st.dataframe(
         pd.DataFrame(
             {
-                _("Number"): [account.id for account in found],
+                _("Account number"): [account.id for account in found],
                 _("Login name or e-mail"): [account.login or account.email for account in found],
                 _("Name"): [_name(account) for account in found],
                 _("Organisation"): [account.organisation for account in found],

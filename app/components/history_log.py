@@ -39,7 +39,7 @@ def show() -> None:
         pd.DataFrame(
             {
                 _("When"): [formats.moment(entry.at) for entry in found],
-                _("Area"): [entry.area for entry in found],
+                _("Study area"): [entry.area for entry in found],
                 _("What was changed"): [
                     f"{history_labels.kind(entry.kind)} {entry.subject_id}" for entry in found
                 ],

@@ -31,7 +31,7 @@ def show() -> None:
                 if records.is_sqlite
                 else _("PostgreSQL with PostGIS"),
             ),
-            (_("Place"), engine.described(records.engine.url)),
+            (_("Where it is"), engine.described(records.engine.url)),
             (_("Size"), "" if size is None else formats.quantity(size, "MB", 1)),
             (_("Folder of attached files"), str(records.attachments)),
         ]

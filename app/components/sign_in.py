@@ -6,11 +6,12 @@ from html import escape
 
 import streamlit as st
 
-from app import identity, labels
+from app import areas, identity, labels
 from app.components import style
 from app.errors import readable_errors
 from app.i18n import _, translate
 from data.errors import PhuSongError
+from planning.account_rules import rules
 from planning.accounts import Actor
 
 
@@ -65,6 +66,7 @@ def set_up_form() -> None:
             autocomplete="new-password",
             key="set-up.again",
         )
+        _password_rule()
         if not st.form_submit_button(
             _("Make the administrator"), type="primary", icon=":material/person_add:"
         ):
@@ -78,6 +80,11 @@ def set_up_form() -> None:
         st.error(translate(error), icon=":material/error:")
         return
     st.rerun()
+
+
+def _password_rule() -> None:
+    least = rules(areas.home()).password_least
+    st.caption(_("At least {count} characters, and not made of the name", count=least))
 
 
 def _signed_in(actor: Actor) -> None:
@@ -95,12 +102,11 @@ def _signed_in(actor: Actor) -> None:
             icon=":material/password:",
         )
         _password_form()
-    left, right = st.columns(2)
-    if left.button(_("Sign out"), icon=":material/logout:", width="stretch", key="sign-out"):
+    if st.button(_("Sign out"), icon=":material/logout:", width="stretch", key="sign-out"):
         identity.leave()
         st.rerun()
     if not must_change and identity.has_local_account():
-        with right.popover(_("Password"), icon=":material/password:", width="stretch"):
+        with st.popover(_("Change password"), icon=":material/password:", width="stretch"):
             _password_form()
 
 
@@ -121,6 +127,7 @@ def _password_form() -> None:
             autocomplete="new-password",
             key="own-password.again",
         )
+        _password_rule()
         if not st.form_submit_button(_("Change the password"), icon=":material/save:"):
             return
     if new != again:

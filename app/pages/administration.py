@@ -37,7 +37,9 @@ def _accounts() -> None:
             ),
             icon=":material/person:",
         )
-        sign_in.set_up_form()
+        left, _right = st.columns(2)
+        with left:
+            sign_in.set_up_form()
         return
     said = st.session_state.pop("administration.said", None)
     if said:
