@@ -76,7 +76,7 @@ class SitingRequest:
     coverage
         Technologies, operators (None: all), thresholds, model and grid.
     measure
-        Whether people or area count.
+        Whether people or area count; weights are people or km².
     goal
         ``"any"``: a place counts as covered if one operator covers it; ``"each"``: for
         each operator by itself.
@@ -317,7 +317,7 @@ def _with_all_technologies(workspace: Workspace, request: CoverageRequest) -> Co
 
 def _ground(workspace: Workspace, before: CoverageResult, request: SitingRequest) -> _Ground:
     demand = mast_coverage.demand(workspace, before.grid)
-    weight = demand.people if request.measure == "population" else demand.area_m2
+    weight = demand.people if request.measure == "population" else demand.area_m2 / 1e6
     if not float(weight.sum()) > 0.0:
         raise InputError("There are no people to cover: the study area has no population raster")
     services, covered = [], {}
@@ -766,6 +766,7 @@ def summary(found: SitingPlan) -> dict[str, Any]:
     choice, years = found.choice, found.years
     return {
         "measure": found.request.measure,
+        "unit": "people" if found.request.measure == "population" else "km²",
         "goal": found.request.goal,
         "sites": len(found.chosen),
         "candidates": len(found.candidates),

@@ -97,13 +97,14 @@ def optimise(
 
 
 def _print(found: SitingPlan) -> None:
+    by_area = found.request.measure == "area"
     for number, row in enumerate(found.chosen.to_dict("records"), 1):
         year = (
             "" if row["year"] != row["year"] or row["year"] is None else f", year {row['year']:g}"
         )
         print(
             f"{number}. {row['candidate_id']} ({row['operators']} {row['technologies']}): "
-            f"{row['gain']:+,.0f} for {row['cost_typical']:,.0f}{year}; {row['reason']}"
+            f"{_amount(row['gain'], by_area)} for {row['cost_typical']:,.0f}{year}; {row['reason']}"
         )
     for row in found.services.to_dict("records"):
         whose = "" if row["operator"] == "any" else f" of {row['operator']}"
@@ -119,6 +120,10 @@ def _print(found: SitingPlan) -> None:
     )
     for note in found.notes:
         print(note)
+
+
+def _amount(gain: float, by_area: bool) -> str:
+    return f"{gain:+,.2f} km²" if by_area else f"{gain:+,.0f} people"
 
 
 def _make_scenario(workspace: Workspace, title: str, found: SitingPlan) -> None:
