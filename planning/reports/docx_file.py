@@ -23,10 +23,10 @@ from planning.reports.language import Language
 from planning.reports.model import (
     Block,
     Bullets,
-    Column,
     Document,
     Note,
     Picture,
+    Section,
     Table,
     Value,
 )
@@ -70,7 +70,7 @@ def write(
     writer = _Writer(paper, document, language, pictures)
     writer.front(title)
     for number, section in document.walk():
-        writer.section(number, section.key, section.title, section.blocks)
+        writer.section(number, section)
     written = io.BytesIO()
     paper.save(written)
     path.write_bytes(files.same_bytes(written.getvalue(), files.moment(document)))
@@ -176,16 +176,15 @@ class _Writer:
         run.bold = True
         run.font.size = Pt(14)
         _contents(self._paper, lines)
+        self._paper.add_page_break()
 
-    def section(
-        self, number: tuple[int, ...], key: str, title: Any, blocks: tuple[Block, ...]
-    ) -> None:
-        self._turn(wide=bool(blocks) and isinstance(blocks[0], Table) and blocks[0].wide)
+    def section(self, number: tuple[int, ...], section: Section) -> None:
+        self._turn(wide=section.begins_wide)
         head = self._paper.add_heading(
-            files.heading(number, self._language.say(title)), level=min(len(number), 2)
+            files.heading(number, self._language.say(section.title)), level=min(len(number), 2)
         )
-        self._bookmark(head, key)
-        for block in blocks:
+        self._bookmark(head, section.key)
+        for block in section.blocks:
             self._block(block)
 
     def _bookmark(self, line: Lines, key: str) -> None:
@@ -313,7 +312,7 @@ def _table_xml(table: Table, language: Language, width: float) -> Iterator[str]:
     for column, each in zip(table.columns, widths, strict=True):
         yield _cell_xml(
             language.say(column.title), each, fill="0B6280", colour="FFFFFF", bold=True,
-            right=column.kind not in ("text", "day"),
+            right=column.kind not in ("text", "day"), keep=True,
         )  # fmt: skip
     yield "</w:tr>"
     rows: tuple[tuple[Value, ...], ...] = table.rows
@@ -322,7 +321,10 @@ def _table_xml(table: Table, language: Language, width: float) -> Iterator[str]:
         fill = "E3EEF2" if last else "F2F6F8" if number % 2 else ""
         yield "<w:tr><w:trPr><w:cantSplit/></w:trPr>"
         for column, value, each in zip(table.columns, row, widths, strict=True):
-            yield _value_xml(column, language.cell(column, value), each, fill, bold=last)
+            yield _cell_xml(
+                language.cell(column, value), each, fill=fill, bold=last,
+                right=column.kind not in ("text", "day"), keep=number < _TOGETHER,
+            )  # fmt: skip
         yield "</w:tr>"
     if not rows:
         yield "<w:tr>"
@@ -331,6 +333,9 @@ def _table_xml(table: Table, language: Language, width: float) -> Iterator[str]:
         yield "</w:tr>"
     yield "</w:tbl>"
 
+
+#: Rows that stay with the head of their table.
+_TOGETHER = 3
 
 _BORDERS = (
     "<w:tblBorders>"
@@ -342,10 +347,6 @@ _BORDERS = (
 )
 
 
-def _value_xml(column: Column, text: str, width: int, fill: str, *, bold: bool) -> str:
-    return _cell_xml(text, width, fill=fill, bold=bold, right=column.kind not in ("text", "day"))
-
-
 def _cell_xml(
     text: str,
     width: int,
@@ -354,6 +355,7 @@ def _cell_xml(
     colour: str = "",
     bold: bool = False,
     right: bool = False,
+    keep: bool = False,
 ) -> str:
     shade = f'<w:shd w:val="clear" w:color="auto" w:fill="{fill}"/>' if fill else ""
     form = ("<w:b/>" if bold else "") + (f'<w:color w:val="{colour}"/>' if colour else "")
@@ -365,6 +367,7 @@ def _cell_xml(
     side = "right" if right else "left"
     return (
         f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{shade}</w:tcPr><w:p><w:pPr>'
+        f"{'<w:keepNext/>' if keep else ''}"
         f'<w:spacing w:before="10" w:after="10"/><w:jc w:val="{side}"/></w:pPr>{"".join(runs)}'
         "</w:p></w:tc>"
     )

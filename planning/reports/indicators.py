@@ -153,26 +153,39 @@ def beside(frame: pd.DataFrame) -> Table:
         & frame["computed"].notna()
         & (frame["reported"].notna() | frame["target"].notna())
     ]
-    return _figures("summary_reported", message("Reported beside computed, with targets"), chosen)
+    rows = tuple(_row(row) for row in chosen.to_dict("records"))
+    columns = _columns()
+    kept = [k for k, column in enumerate(columns) if column.key not in ("denominator", "remarks")]
+    return Table(
+        "summary_reported",
+        message("Reported beside computed, with targets"),
+        tuple(columns[k] for k in kept),
+        tuple(tuple(row[k] for k in kept) for row in rows),
+        message("The section on indicators has all of them, with remarks."),
+    )
+
+
+def _columns() -> tuple[Column, ...]:
+    return (
+        Column("indicator", message("Indicator"), width=2.7),
+        Column("unit", message("Unit"), width=0.8),
+        Column("denominator", message("Share of"), width=1.1),
+        Column("reported", message("Reported"), "number", width=0.9),
+        Column("as_of", message("As of"), "day", width=1.1),
+        Column("computed", message("Computed"), "number", width=0.9),
+        Column("low", message("Interval from"), "number", width=0.9),
+        Column("high", message("Interval to"), "number", width=0.9),
+        Column("target", message("Target"), "number", width=0.8),
+        Column("target_year", message("Target year"), width=0.8),
+        Column("remarks", message("Remarks"), width=2.6),
+    )
 
 
 def _figures(key: str, title: Message, frame: pd.DataFrame) -> Table:
     return Table(
         key,
         title,
-        (
-            Column("indicator", message("Indicator"), width=2.7),
-            Column("unit", message("Unit"), width=0.8),
-            Column("denominator", message("Share of"), width=1.1),
-            Column("reported", message("Reported"), "number", width=0.9),
-            Column("as_of", message("As of"), "day", width=1.0),
-            Column("computed", message("Computed"), "number", width=0.9),
-            Column("low", message("Interval from"), "number", width=0.9),
-            Column("high", message("Interval to"), "number", width=0.9),
-            Column("target", message("Target"), "number", width=0.8),
-            Column("target_year", message("Target year"), width=0.7),
-            Column("remarks", message("Remarks"), width=2.6),
-        ),
+        _columns(),
         tuple(_row(row) for row in frame.to_dict("records")),
         message(
             "A dash: not reported, not computed or no target. A figure whose denominator or "
@@ -237,6 +250,7 @@ def _statements(key: str, title: Message, frame: pd.DataFrame) -> Table:
             Column("remarks", message("Remarks"), width=1.8),
         ),
         rows,
+        wide=True,
     )
 
 
@@ -254,12 +268,13 @@ def _documents(key: str, title: Message, frame: pd.DataFrame) -> Table:
         key,
         title,
         (
-            Column("number", message("No."), width=1.2),
+            Column("number", message("Document number"), width=1.2),
             Column("title", message("Title"), width=3.0),
             Column("issued_on", message("Issued on"), "day", width=1.0),
             Column("issuer", message("Issued by"), width=1.4),
         ),
         rows,
+        wide=True,
     )
 
 

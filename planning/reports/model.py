@@ -220,6 +220,13 @@ class Section:
     blocks: tuple[Block, ...] = ()
     sections: tuple[Section, ...] = ()
 
+    @property
+    def begins_wide(self) -> bool:
+        """Whether what stands first below its heading needs a page lying down."""
+        if self.blocks:
+            return isinstance(self.blocks[0], Table) and self.blocks[0].wide
+        return bool(self.sections) and self.sections[0].begins_wide
+
     def walk(self, number: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Section]]:
         """Yield this section and those within it with their numbers, as they are read."""
         yield number, self

@@ -51,6 +51,7 @@ from planning.reports.model import (
     Note,
     Number,
     Picture,
+    Section,
     Table,
     Value,
 )
@@ -234,7 +235,7 @@ def write(
     captions = files.captions(document, language)
     builder = _Story(language, captions, pictures)
     for number, section in document.walk():
-        story += builder.section(number, section.key, section.title, section.blocks)
+        story += builder.section(number, section)
 
     def numbered(number: int, count: int) -> str:
         return say(message("Page {number} of {count}", number=Number(number), count=Number(count)))
@@ -282,19 +283,13 @@ class _Story:
         self._pictures = pictures
         self._wide = False
 
-    def section(
-        self, number: tuple[int, ...], key: str, title: Any, blocks: tuple[Block, ...]
-    ) -> list[Flowable]:
-        text = files.heading(number, self._language.say(title))
+    def section(self, number: tuple[int, ...], section: Section) -> list[Flowable]:
+        text = files.heading(number, self._language.say(section.title))
         level = len(number) - 1
         style = _STYLES["h1" if level == 0 else "h2"]
-        story: list[Flowable] = []
-        if not blocks or not (isinstance(blocks[0], Table) and blocks[0].wide):
-            story += self._turn(wide=False)
-        else:
-            story += self._turn(wide=True)
-        story += [CondPageBreak(55 * mm), _Heading(text, style, level, key)]
-        for block in blocks:
+        story = self._turn(wide=section.begins_wide)
+        story += [CondPageBreak(55 * mm), _Heading(text, style, level, section.key)]
+        for block in section.blocks:
             story += self._block(block)
         return story
 
