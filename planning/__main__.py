@@ -24,6 +24,7 @@ from planning import (
     network_commands,
     network_plan_commands,
     proposal_commands,
+    report_commands,
     scenario_commands,
     share_commands,
     siting_commands,
@@ -1246,6 +1247,50 @@ def _indicator_audit(arguments: argparse.Namespace) -> None:
     indicator_commands.audit(workspace, arguments, request, _Progress("indicators audit"))
 
 
+def _add_report_commands(
+    commands: argparse._SubParsersAction[_Parser],
+    add: Callable[..., argparse.ArgumentParser],
+) -> None:
+    for name, run, declare, text in (
+        (
+            "report",
+            report_commands.report,
+            report_commands.add_report_options,
+            "Write the provincial report: computed figures beside reported ones, maps, annexes.",
+        ),
+        (
+            "export",
+            report_commands.export,
+            report_commands.add_export_options,
+            "Export what the report shows: GeoPackage, KMZ, COG and CSV.",
+        ),
+    ):
+        command = add(
+            commands,
+            name,
+            lambda chosen, name=name, run=run: _with_coverage(run, name, chosen),
+            text,
+        )
+        declare(command)
+        _add_coverage_options(command)
+
+
+def _with_coverage(
+    run: Callable[[Workspace, argparse.Namespace, CoverageRequest, Callable[[float], None]], None],
+    label: str,
+    arguments: argparse.Namespace,
+) -> None:
+    """Run a command that shows the coverage that is asked for."""
+    from coverage.propagation.ranges import ModelRangeWarning
+
+    workspace = _open_for_coverage(arguments)
+    request = _request(arguments, None)
+    with _Progress(label) as progress, warnings.catch_warnings():
+        # The result's notes say it once, for all cells.
+        warnings.simplefilter("ignore", ModelRangeWarning)
+        run(workspace, arguments, request, progress)
+
+
 def _add_scenario_commands(
     commands: argparse._SubParsersAction[_Parser],
     add: Callable[..., argparse.ArgumentParser],
@@ -1656,6 +1701,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_scenario_commands(commands, add)
     proposal_commands.add_commands(commands, add, _open, _Progress)
     _add_indicator_commands(commands, add)
+    _add_report_commands(commands, add)
 
     app = add(commands, "app", _app, "Start the app in the browser.")
     app.add_argument("--port", type=_whole(1, 65535), metavar="N", help="default: 8501")

@@ -216,6 +216,7 @@ def gather(
     parts: tuple[str, ...] = DEFAULT_PARTS,
     previous: dict[str, Any] | None = None,
     threads: int | None = None,
+    scheduler: str | None = None,
     on_progress: Progress = lambda _share: None,
 ) -> Inputs:
     """Compute or read everything that a report speaks of.
@@ -235,6 +236,8 @@ def gather(
         `report.json` of the last report.
     threads
         Masts computed at once; all processors if None.
+    scheduler
+        Address of a Dask scheduler whose workers predict the masts, or None.
     on_progress
         Called with the finished share; may raise `CancelledError`.
 
@@ -265,7 +268,9 @@ def gather(
     def tell(low: float, high: float) -> Progress:
         return lambda share: on_progress(most * (low + (high - low) * share))
 
-    coverage = attempt("coverage", lambda: _coverage(workspace, request, threads, tell(0.0, 0.6)))
+    coverage = attempt(
+        "coverage", lambda: _coverage(workspace, request, threads, scheduler, tell(0.0, 0.6))
+    )
     homes = None
     if {"summary", "broadband", "changes"} & set(parts):
         homes = attempt(
@@ -306,12 +311,18 @@ def gather(
 
 
 def _coverage(
-    workspace: Workspace, request: run.CoverageRequest, threads: int | None, on_progress: Progress
+    workspace: Workspace,
+    request: run.CoverageRequest,
+    threads: int | None,
+    scheduler: str | None,
+    on_progress: Progress,
 ) -> CoverageResult:
     for layer in ("masts", "cells", "terrain"):
         if not workspace.has(layer):
             raise InputError("The workspace has no {layer}", layer=layer)
-    return run.compute(workspace, request, threads=threads, on_progress=on_progress)
+    return run.compute(
+        workspace, request, threads=threads, scheduler=scheduler, on_progress=on_progress
+    )
 
 
 def _broadband(
