@@ -401,6 +401,57 @@ def sectors_group(
     )
 
 
+def canvas(
+    bounds: tuple[tuple[float, float], tuple[float, float]],
+    *,
+    language: str,
+    texts: Mapping[str, str],
+    name: str,
+    background: Overlay | None = None,
+    tiles: bool = False,
+    linked: bool = False,
+) -> WebMap:
+    """Return a map without layers of its own.
+
+    Parameters
+    ----------
+    bounds, language, texts, background, tiles, linked
+        See `show`.
+    name
+        Under which the browser keeps the position.
+
+    Returns
+    -------
+    WebMap
+        To be shown with streamlit-folium.
+    """
+    (south, west), (north, east) = bounds
+    made = WebMap(
+        location=[(south + north) / 2, (west + east) / 2],
+        zoom_start=10,
+        tiles=None,
+        prefer_canvas=True,
+        zoom_snap=0.5,
+        max_zoom=17,
+    )
+    if tiles:
+        folium.TileLayer(
+            _OPEN_STREET_MAP, attr=_OPEN_STREET_MAP_CREDIT, name="OpenStreetMap", control=False
+        ).add_to(made)
+    elif background is not None:
+        overlay_group("background", background, 1.0, control=False).add_to(made)
+    options = {
+        "bounds": [list(corner) for corner in bounds],
+        "language": language,
+        "name": name,
+        "linked": linked,
+        "keys": _("Arrow keys move the map, plus and minus zoom, Enter asks about its middle."),
+        **texts,
+    }
+    _Options(options).add_to(made)
+    return made
+
+
 def show(
     bounds: tuple[tuple[float, float], tuple[float, float]],
     groups: Sequence[folium.FeatureGroup],
@@ -443,32 +494,17 @@ def show(
     tuple of float or None
         Latitude and longitude of the place that was clicked last. [deg]
     """
-    (south, west), (north, east) = bounds
-    canvas = WebMap(
-        location=[(south + north) / 2, (west + east) / 2],
-        zoom_start=10,
-        tiles=None,
-        prefer_canvas=True,
-        zoom_snap=0.5,
-        max_zoom=17,
+    made = canvas(
+        bounds,
+        language=language,
+        texts=texts,
+        name=f"map-position-{key}",
+        background=background,
+        tiles=tiles,
+        linked=linked,
     )
-    if tiles:
-        folium.TileLayer(
-            _OPEN_STREET_MAP, attr=_OPEN_STREET_MAP_CREDIT, name="OpenStreetMap", control=False
-        ).add_to(canvas)
-    elif background is not None:
-        overlay_group("background", background, 1.0, control=False).add_to(canvas)
-    options = {
-        "bounds": [list(corner) for corner in bounds],
-        "language": language,
-        "name": f"map-position-{key}",
-        "linked": linked,
-        "keys": _("Arrow keys move the map, plus and minus zoom, Enter asks about its middle."),
-        **texts,
-    }
-    _Options(options).add_to(canvas)
     answer = st_folium(
-        canvas,
+        made,
         key=key,
         height=HEIGHT_PX,
         use_container_width=True,
