@@ -63,6 +63,52 @@ class CoverageResult:
             band = list(source.descriptions).index(operator) + 1
             return Raster(self.grid, source.read(band))
 
+    def at(self, row: int, column: int) -> pd.DataFrame:
+        """Return what is received in one pixel, without reading the whole rasters.
+
+        Parameters
+        ----------
+        row, column
+            Of the analysis grid.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each technology and operator, "any" first: columns
+            `technology`, `operator`, `level_dbm` (NaN without signal), `server` (row in
+            the layer `cells`, -1 without signal), `fade_margin` (in standard
+            deviations, NaN without signal) and `covered`.
+
+        Raises
+        ------
+        InputError
+            If the pixel lies outside the grid.
+        """
+        if not (0 <= row < self.grid.height and 0 <= column < self.grid.width):
+            raise InputError("The place lies outside the study area")
+        window = rasterio.windows.Window(column, row, 1, 1)
+        found = []
+        for name, threshold in self.summary["provenance"]["thresholds"].items():
+            values = {}
+            for kind in ("", "_server", "_margin"):
+                with rasterio.open(self.folder / f"{name}{kind}.tif") as source:
+                    operators = list(source.descriptions)
+                    values[kind] = source.read(window=window)[:, 0, 0]
+            wanted = np.float32(scipy.special.ndtri(threshold["probability"]))
+            found.append(
+                pd.DataFrame(
+                    {
+                        "technology": name,
+                        "operator": operators,
+                        "level_dbm": values[""].astype(np.float64),
+                        "server": values["_server"].astype(np.int64),
+                        "fade_margin": values["_margin"].astype(np.float64),
+                        "covered": values["_margin"] >= wanted,
+                    }
+                )
+            )
+        return pd.concat(found, ignore_index=True)
+
     def level(self, name: str, operator: str = ANY_OPERATOR) -> Raster:
         """Return the best server's level.
 
