@@ -188,8 +188,17 @@ class Search:
         found: list[list[int]] = [[]]
         for moves in self._moves_of[mast].values():
             possible = [v for v in moves if self._may_come(v)]
-            found += [[*way, v] for way in found for v in possible][:12]
+            found += [[*way, v] for way in found for v in possible if self._fits([*way, v])][:12]
         return found
+
+    def _fits(self, way: list[int]) -> bool:
+        """Return whether the receiving masts have places for all that come together."""
+        problem = self._problem
+        come: dict[int, int] = {}
+        for v in way:
+            host = int(problem.host[v])
+            come[host] = come.get(host, 0) + int(problem.is_new[v])
+        return all(count <= max(0, self._state.rooms[host]) for host, count in come.items())
 
     def _score(self, mast: int, way: list[int]) -> float:
         """Return what depends on a mast for the money that it saves; inf if it must stay."""
