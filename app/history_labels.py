@@ -11,6 +11,7 @@ KINDS = {
     "indicator": mark("Indicator"),
     "proposal": mark("Proposal"),
     "scenario": mark("Scenario"),
+    "site_plan": mark("Plan of sites"),
 }
 
 ACTIONS = {
@@ -32,13 +33,16 @@ ACTIONS = {
     "restored": mark("backup restored"),
     # Proposals and scenarios
     "approved": mark("approved"),
+    "attached": mark("file attached"),
     "changes_requested": mark("changes asked for"),
     "commented": mark("commented"),
     "created": mark("created"),
     "deleted": mark("deleted"),
+    "detached": mark("file taken off"),
     "edited": mark("edited"),
     "emf_certificate": mark("EMF certificate"),
     "evaluated": mark("evaluated"),
+    "in_force": mark("put into force"),
     "on_air": mark("on air"),
     "permit": mark("building permit"),
     "planned": mark("taken into a scenario"),
@@ -49,6 +53,7 @@ ACTIONS = {
     "submitted": mark("submitted"),
     "withdrawn": mark("withdrawn"),
     # Indicators
+    "computed value kept": mark("computed value kept"),
     "defined": mark("defined"),
     "redefined": mark("defined anew"),
     "removed": mark("removed"),

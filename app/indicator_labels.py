@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 
 from app import formats
-from app.i18n import _, language, mark
+from app.i18n import _, language, mark, translate
+from data.errors import Message
 
 GROUPS = {
     "mobile": mark("Mobile coverage"),
@@ -56,7 +58,8 @@ DENOMINATORS = {
     "agency": mark("agencies"),
     "connected_site": mark("connected sites"),
     "official_upper": mark("officials, district level and above"),
-    "official_commune": mark("officials of communes"),
+    "per_official_upper": mark("officials, district level and above"),
+    "per_official_commune": mark("officials of communes"),
     "procedure": mark("procedures"),
     "dossier": mark("dossiers"),
     "mast": mark("masts"),
@@ -149,3 +152,50 @@ def interval(low: float, high: float, unit_code: str) -> str:
 def title(row: dict[str, str]) -> str:
     """Return the name of an indicator in the language in use."""
     return row["title_vi"] if language() == "vi" else row["title_en"]
+
+
+#: Fields of sentences that hold several numbers, or numbers with words.
+_WITH_NUMBERS = ("terms", "threshold", "usual")
+
+_NUMBER = re.compile(r"(?<![\w.,])-?\d[\d,]*(?:\.\d+)?")
+
+
+def numbers(text: str) -> str:
+    """Return a text with its numbers as the language in use writes them.
+
+    Parameters
+    ----------
+    text
+        Numbers as English has them, with words between.
+
+    Returns
+    -------
+    str
+        E.g. "3G −87,9 dBm".
+    """
+
+    def written(found: re.Match[str]) -> str:
+        plain = found[0].replace(",", "")
+        return formats.number(float(plain), len(plain.partition(".")[2]))
+
+    return _NUMBER.sub(written, text)
+
+
+def said(sentence: Message) -> str:
+    """Say a sentence about indicators in the language in use.
+
+    Parameters
+    ----------
+    sentence
+        From `planning.indicators`, `planning.indicator_checks` or `planning.audit`.
+
+    Returns
+    -------
+    str
+        The sentence.
+    """
+    values = {
+        name: numbers(str(value)) if name in _WITH_NUMBERS else value
+        for name, value in sentence.values.items()
+    }
+    return translate(Message(sentence.template, values))

@@ -95,7 +95,8 @@ class Definition:
     unit
         Unit of the values; ``"%"`` for shares.
     denominator
-        What a share is of; empty where there is none or it is not stated.
+        What a share is of; empty where there is none or it is not stated. One that
+        begins with ``per_`` is that of a ratio, which may be above 100 %.
     computed_by
         Name and arguments of a function, see `ARGUMENTS`; empty where
         values are entered.

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.orm import Session
@@ -229,6 +230,53 @@ def _of_network(workspace: Workspace) -> list[Value]:
     return found
 
 
+def network_claims(workspace: Workspace, records: Records | None) -> pd.DataFrame:
+    """Return what is reported about the dedicated network, as entered among the indicators.
+
+    Parameters
+    ----------
+    workspace
+        The study area.
+    records
+        The records database; None for what nobody entered here.
+
+    Returns
+    -------
+    DataFrame
+        As of `planning.network_report.reported`.
+    """
+    rows = []
+    values = [item for item in read(workspace, records) if item.kind == "reported"]
+    for (measure, level), code in NETWORK.items():
+        counted = definitions.built_in()[code].unit != "%"
+        rows += [
+            {
+                "claim": item.claims[0] if item.claims else "",
+                "measure": measure,
+                "level": level,
+                "count": item.value if counted else item.count,
+                "of": item.of,
+                "percent": None if counted else item.value,
+                "day": item.as_of,
+                "source": item.source,
+                "quote": item.note_vi,
+            }
+            for item in values
+            if item.indicator == code and not item.zone_code
+        ]
+    # A workspace's own table may report more than there are indicators for.
+    rows += [
+        row
+        for row in network_report.reported(workspace).to_dict("records")
+        if (row["measure"], row["level"]) not in NETWORK
+    ]
+    columns = ["claim", "measure", "level", "count", "of", "percent", "day", "source", "quote"]
+    frame = pd.DataFrame(rows, columns=columns)
+    numbers = ["count", "of", "percent"]
+    frame[numbers] = frame[numbers].astype(float)
+    return frame.sort_values(["claim", "day"], kind="stable", ignore_index=True)
+
+
 #: Subjects and denominators of `reported_figures.json`.
 _FORMER_SUBJECTS = ("2G", "3G", "4G", "5G", "3G_or_4G", "any")
 
@@ -405,7 +453,7 @@ def checked(fields: Mapping[str, Any], definition: Definition) -> dict[str, Any]
         found["value"] = round(100.0 * count / of, 1)
     value = found["value"]
     # More computers than officials are possible, more than all communes are not.
-    share = definition.unit == "%" and not definition.denominator.startswith("official")
+    share = definition.unit == "%" and not definition.denominator.startswith("per_")
     if value is not None and (value < 0.0 or (share and value > 100.0)):
         raise InputError(
             "{title}: the value is {value} (expected {expected})",

@@ -13,6 +13,7 @@ from data.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from data.records.engine import Records
     from data.store import Workspace
     from planning.compliance import Finding
     from planning.dedicated_network import NetworkStatus
@@ -34,9 +35,17 @@ def add_status_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, required=True, metavar="DIR")
 
 
+def _records(workspace: Workspace) -> Records | None:
+    """Return the records database, None where there is none."""
+    from data.records.engine import Records
+
+    home = workspace.folder.parent
+    return Records.open(home) if Records.exists(home) else None
+
+
 def network_status(workspace: Workspace, arguments: argparse.Namespace) -> None:
     """Count who is connected, check the requirements and write both."""
-    from planning import compliance, network_report
+    from planning import compliance, indicator_values, network_report
     from planning import dedicated_network as network
 
     if arguments.out.exists() and not arguments.out.is_dir():
@@ -44,7 +53,8 @@ def network_status(workspace: Workspace, arguments: argparse.Namespace) -> None:
     day = None if arguments.on is None else vintages.iso(arguments.on)
     inventory = network.read(workspace)
     state = network.status(inventory, day)
-    claims = network_report.compare(inventory, network_report.reported(workspace), state)
+    said = indicator_values.network_claims(workspace, _records(workspace))
+    claims = network_report.compare(inventory, said, state)
     line = network.timeline(inventory, step=arguments.step)
     findings = compliance.check_workspace(workspace, state)
     table = compliance.table(findings)

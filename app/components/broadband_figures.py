@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels, references, study
-from app.components import charts, figures, vintage
+from app.components import charts, figures, indicator_data, reported, vintage
 from app.components.kept import keep
 from app.i18n import _, mark
 from coverage.results import ANY_OPERATOR
@@ -105,18 +105,21 @@ def show_reported(area: Workspace, whole: pd.DataFrame) -> None:
     whole
         Figures of the whole area.
     """
-    kept = [item for item in references.read(area.folder, area.area.name) if item.subject == SERVED]
+    everything = references.read(area, indicator_data.records())
+    kept = [item for item in everything if item.subject == SERVED]
     if not kept:
-        st.caption(_("No figure was reported; enter one on the page Overview."))
+        st.caption(_("No figure was reported."))
+        reported.link()
         return
     figures.show_comparison(_compared(whole, kept))
     if any(not item.denominator for item in kept):
         st.caption(
             _(
                 "A figure that does not say of what it is a share is set beside the share of "
-                "households. Reported figures are edited on the page Overview."
+                "households."
             )
         )
+    reported.link()
 
 
 def _compared(

@@ -150,7 +150,7 @@ def _said(sentence: Message) -> str:
             f"{formats.percent(float(words[-2]) / 100.0)}"
             for words in parts
         )
-    return translate(Message(sentence.template, values))
+    return indicator_labels.said(Message(sentence.template, values))
 
 
 def _readings(found: Audit) -> None:
@@ -171,8 +171,7 @@ def _readings(found: Audit) -> None:
 
 
 def _written(texts: pd.Series) -> list[str]:
-    sign = "," if language() == "vi" else "."
-    return [text.replace(".", sign).replace("-", "−") or formats.NOTHING for text in texts]
+    return [indicator_labels.numbers(text) or formats.NOTHING for text in texts]
 
 
 def _chart(found: Audit) -> None:

@@ -6,9 +6,9 @@ from html import escape
 
 import streamlit as st
 
-from app import formats
+from app import formats, indicator_labels
 from app.components import indicator_data
-from app.i18n import _, language, translate
+from app.i18n import _, language
 from data.store import Workspace
 from planning import indicator_definitions, indicators
 from planning.indicator_checks import Finding
@@ -58,9 +58,10 @@ def _row(item: Finding, names: dict[str, str]) -> str:
     kind = {True: "ps-yes", False: "ps-no", None: "ps-unknown"}[item.agrees]
     titles = "; ".join(names[code] for code in item.indicators if code in names)
     return (
-        f'<tr><td class="ps-text" style="min-width:7rem"><span class="ps-badge {kind}">'
+        f'<tr><td class="ps-text" style="min-width:8.5rem;white-space:nowrap">'
+        f'<span class="ps-badge {kind}">'
         f"{_SIGNS[item.agrees]} {escape(said)}</span></td>"
-        f'<td class="ps-text">{escape(translate(item.text))}</td>'
+        f'<td class="ps-text">{escape(indicator_labels.said(item.text))}</td>'
         f'<td class="ps-text"><span class="ps-small">{escape(titles)}</span></td>'
         f'<td class="ps-text" style="min-width:6rem">{escape(_day(item.as_of))}</td></tr>'
     )

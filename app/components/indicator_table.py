@@ -22,6 +22,11 @@ Row = dict[Any, Any]
 
 _ALL = ""
 
+_STYLE = (
+    "<style>.ps-table th.ps-indicator { white-space: normal; min-width: 14rem; }"
+    "@media (max-width: 640px) { .ps-table th.ps-indicator { min-width: 8.5rem; } }</style>"
+)
+
 #: Size of a trend line. [px]
 _WIDTH, _HEIGHT = 88, 20
 
@@ -95,6 +100,7 @@ def _table(head: tuple[str, ...], body: str, caption: str) -> str:
     cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head[:-1])
     cells += f'<th scope="col" style="text-align:left">{escape(head[-1])}</th>'
     return (
+        f"{_STYLE}"
         f'<div class="ps-table-wrap" tabindex="0" role="region" aria-label="{escape(caption)}">'
         f'<table class="ps-table"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -107,7 +113,7 @@ def _small(text: str, kind: str = "ps-small") -> str:
 
 def _figure(row: Row, past: list[Value]) -> str:
     return (
-        f'<tr><th scope="row" style="white-space:normal;min-width:13rem">'
+        f'<tr><th scope="row" class="ps-indicator">'
         f"{escape(indicator_labels.title(row))}{_denominator(row)}</th>"
         f"<td>{_reported(row, past)}</td><td>{_computed(row)}</td><td>{_target(row)}</td>"
         f'<td class="ps-text">{_remarks(row)}</td></tr>'
@@ -245,7 +251,7 @@ def _documents(rows: list[Row], names: dict[str, Row]) -> str:
             link = f"{indicator_labels.relation(row['relation'])} {what}"
         note = row["definition_vi"] if language() == "vi" else row["definition_en"]
         body.append(
-            f'<tr><th scope="row" style="white-space:normal;min-width:15rem">'
+            f'<tr><th scope="row" class="ps-indicator">'
             f"{escape(indicator_labels.title(row))}{_small(note)}</th>"
             f"<td>{escape(row['number'] or formats.NOTHING)}</td>"
             f"<td>{escape(formats.date(row['issued_on']))}</td>"

@@ -9,10 +9,16 @@ import pandas as pd
 import streamlit as st
 
 from app import jobs
-from app.components import progress
+from app.components import indicator_data, progress
 from app.i18n import _
 from data.store import Workspace
-from planning import compliance, dedicated_network, network_failures, network_report
+from planning import (
+    compliance,
+    dedicated_network,
+    indicator_values,
+    network_failures,
+    network_report,
+)
 from planning.compliance import Finding
 from planning.dedicated_network import LINKS, SITES, Inventory, NetworkStatus
 from planning.network_failures import FailureReport
@@ -85,7 +91,8 @@ def findings(area: Workspace, day: str | None) -> list[Finding]:
 
 def claims(area: Workspace, now: NetworkStatus) -> pd.DataFrame:
     """Return what was reported about the network beside what its inventory says."""
-    return network_report.compare(inventory(area), network_report.reported(area), now)
+    said = indicator_values.network_claims(area, indicator_data.records())
+    return network_report.compare(inventory(area), said, now)
 
 
 # Failures

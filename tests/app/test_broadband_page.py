@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from app import i18n, jobs, money, references
+from app import i18n, jobs, money
 from app.components import fibre_design, fibre_jobs, fibre_request, fibre_result
 from data.errors import InputError, message
+from data.records.engine import Records
 from data.store import Workspace
-from planning import broadband, fibre
+from planning import accounts, broadband, fibre, indicator_values
 from planning.fibre import DesignRequest
 from tests.app.test_pages import healthy, texts
 
@@ -123,11 +124,13 @@ def test_few_homes_are_drawn_one_by_one(start, own) -> None:
 
 
 def test_a_figure_without_denominator_is_set_beside_households(start, own) -> None:
-    figures = [
-        references.ReportedFigure("broadband", "", 80.0),
-        references.ReportedFigure("4G", "area", 12.5),
-    ]
-    references.write(own.folder, figures)
+    records = Records.open(own.folder.parent)
+    for code, percent, what in (
+        ("broadband_unstated", 80.0, ""),
+        ("mobile_4g_area", 12.5, "area"),
+    ):
+        value = {"indicator": code, "value": percent, "denominator": what}
+        indicator_values.write(records, accounts.LOCAL, own, value)
     app = computed_coverage(start(own, "broadband", "en"))
     said = texts(app)
     assert "80%" in said

@@ -13,7 +13,9 @@ import pytest
 from app import areas, i18n, jobs, places, references
 from coverage import run
 from data.errors import message
+from data.records.engine import Records
 from data.store import Workspace
+from planning import accounts, indicator_values
 from tests.app.conftest import DEFAULT
 
 PAGES = ["overview", "coverage_map", "data"]
@@ -225,21 +227,21 @@ def test_without_cells_the_pages_say_what_to_do(start, own) -> None:
         assert "no cells yet" in app.info[0].value
 
 
-def test_reported_figures_can_be_saved(start, own) -> None:
-    references.write(own.folder, [references.ReportedFigure("4G", "area", 91.0)])
+def test_reported_figures_come_from_the_indicators(start, own) -> None:
+    records = Records.open(own.folder.parent)
+    value = {"indicator": "mobile_4g_area", "value": 91.0, "denominator": "area"}
+    indicator_values.write(records, accounts.LOCAL, own, value)
     app = start(own, language="en")
-    assert "91%" in texts(app)
-    (save,) = [item for item in app.button if item.label == "Save reported figures"]
-    save.click().run()
     healthy(app)
-    assert references.read(own.folder, "test") == [references.ReportedFigure("4G", "area", 91.0)]
+    assert "91%" in texts(app)
+    assert references.read(own, records) == [references.ReportedFigure("4G", "area", 91.0)]
 
 
 def test_a_damaged_file_of_reported_figures_stops_one_page_only(start, own) -> None:
-    (own.folder / references.FILE).write_text("{", encoding="utf-8")
+    (own.folder / indicator_values.FORMER_FILE).write_text("{", encoding="utf-8")
     app = start(own, language="vi")
     assert not app.exception
-    assert app.error[0].value.startswith(f"Không đọc được {references.FILE}")
+    assert app.error[0].value.startswith(f"Không đọc được {indicator_values.FORMER_FILE}")
     app.switch_page("app/pages/data.py").run()
     healthy(app)
 

@@ -1,6 +1,8 @@
 """Reported figures are kept safely and compared honestly."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -8,73 +10,45 @@ import pytest
 from app import references
 from app.components import figures
 from data.errors import InputError
+from data.store import Workspace
+from planning import indicator_values
+
+
+def named(folder: Path, name: str) -> Workspace:
+    """A workspace that calls itself by a name; nothing else of it is looked at."""
+    return SimpleNamespace(folder=folder, area=SimpleNamespace(name=name))
 
 
 def test_ha_nam_starts_with_what_was_reported(tmp_path) -> None:
     found = {
         (item.subject, item.denominator): item.percent
-        for item in references.read(tmp_path, "hanam")
+        for item in references.read(named(tmp_path, "hanam"), None)
     }
     assert found["2G", "area"] == 99.0
     assert found["3G_or_4G", "area"] == 93.0
     assert found["broadband", ""] == 80.0
-    assert references.read(tmp_path, "elsewhere") == []
+    assert references.read(named(tmp_path, "elsewhere"), None) == []
 
 
-def test_figures_are_kept(tmp_path) -> None:
-    mine = [references.ReportedFigure("4G", "village", 88.5, "đo kiểm", "Sở", "2024-01-31")]
-    references.write(tmp_path, mine)
-    assert references.read(tmp_path, "demo") == mine
-    references.write(tmp_path, [])
-    assert references.read(tmp_path, "demo") == []
-    assert {path.name for path in tmp_path.iterdir()} <= {
-        references.FILE,
-        f".{references.FILE}.lock",
-    }
-
-
-def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch) -> None:
-    mine = [references.ReportedFigure("2G", "area", 99.0)]
-    references.write(tmp_path, mine)
-
-    def full(*_args) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr("pathlib.Path.replace", full)
-    with pytest.raises(OSError, match="disk full"):
-        references.write(tmp_path, [])
-    monkeypatch.undo()
-    assert references.read(tmp_path, "demo") == mine
+def test_figures_of_an_earlier_version_go_on(tmp_path) -> None:
+    """They lay in a file of the workspace, which took the place of what is built in."""
+    kept = {"subject": "4G", "denominator": "village", "percent": 88.5, "method": "đo kiểm",
+            "source": "Sở", "date": "2024-01-31"}  # fmt: skip
+    content = json.dumps({"figures": [kept]}, ensure_ascii=False)
+    (tmp_path / indicator_values.FORMER_FILE).write_text(content, encoding="utf-8")
+    found = references.read(named(tmp_path, "demo"), None)
+    assert found == [
+        references.ReportedFigure("4G", "village", 88.5, "đo kiểm", "Sở", "2024-01-31")
+    ]
 
 
 @pytest.mark.parametrize(
     "content", ["", "[]", "{}", '{"figures": [1]}', '{"figures": [{"subject": "2G"}]}', "\x00"]
 )
 def test_a_damaged_file_is_one_sentence(tmp_path, content) -> None:
-    (tmp_path / references.FILE).write_text(content, encoding="utf-8")
+    (tmp_path / indicator_values.FORMER_FILE).write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=r"(?i)reported figure"):
-        references.read(tmp_path, "demo")
-
-
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"subject": "", "percent": 5}, "choose what the figure is about"),
-        ({"subject": "2G", "percent": 101}, "the value is 101"),
-        ({"subject": "2G", "percent": None}, "the value is –"),
-        ({"subject": "2G", "percent": "many"}, "the value is many"),
-        ({"subject": "2G", "percent": 5, "denominator": "cats"}, "cats is not a denominator"),
-    ],
-)
-def test_what_cannot_be_a_figure_is_refused(fields, said) -> None:
-    with pytest.raises(InputError, match=said):
-        references.checked(fields, 1)
-
-
-def test_files_are_plain_json(tmp_path) -> None:
-    references.write(tmp_path, list(references.HA_NAM))
-    kept = json.loads((tmp_path / references.FILE).read_text(encoding="utf-8"))
-    assert kept["figures"][0]["percent"] == 99.0
+        references.read(named(tmp_path, "demo"), None)
 
 
 @pytest.fixture
@@ -93,7 +67,13 @@ def computed_figures() -> pd.DataFrame:
 
 def test_comparison_states_the_difference_and_what_is_unknown(computed_figures, speak) -> None:
     speak("en")
-    found = figures.compare(computed_figures, references.HA_NAM)
+    reported = [
+        references.ReportedFigure("2G", "area", 99.0),
+        references.ReportedFigure("3G_or_4G", "area", 93.0),
+        references.ReportedFigure("broadband", "", 80.0),
+        references.ReportedFigure("2G", "population", 100.0),
+    ]
+    found = figures.compare(computed_figures, reported)
     assert found[0].difference == pytest.approx(-0.02)
     assert figures.remark(found[0]) == (
         "Method not stated. Agrees with the computed interval but for its rounding."
