@@ -93,7 +93,7 @@ def save(
         Where to; made if it is missing. Files of the same names are replaced, each in
         one step.
     formats
-        Of `FORMATS`.
+        Of `FORMATS`; without any, the figures alone are written.
     codes
         Languages: "vi", "en". One file for each.
     on_progress
@@ -105,7 +105,8 @@ def save(
         ``report_LANGUAGE.FORMAT`` of each, and `report.json`, which the next report is
         compared with.
     """
-    chosen = checked_formats(formats)
+    wanted = tuple(formats)
+    chosen = checked_formats(wanted) if wanted else ()
     spoken = languages(codes)
     if not spoken:
         raise InputError("No language was asked for")
