@@ -122,6 +122,8 @@ class Levels:
         by_cell = frequency.map(lambda value: sigma.get(f"{value:g} MHz", 1.0)).to_numpy(float)
         # A model without variability still needs a margin to count in.
         self._sigma_of_cell = np.append(np.maximum(by_cell, 0.01), 1.0)
+        # A cell's variability depends on its frequency alone; the last one is of no cell.
+        self._frequency_of_cell = np.append(pd.factorize(frequency)[0], -1)
         self._result = result
         self._operators = provenance["operators"]
         self._known: dict[str, list[tuple[FloatArray, FloatArray]]] = {}
@@ -133,10 +135,25 @@ class Levels:
             for operator in self._operators:
                 level = self._result.level(name, operator).values[self._inside].astype(float)
                 server = self._result.server(name, operator).values[self._inside]
-                margin = np.where(np.isnan(level), -np.inf, level - self.thresholds_dbm[name])
-                found.append((margin, self._sigma_of_cell[server]))
+                over = level - self.thresholds_dbm[name]
+                margin = self._result.fade_margin(name, operator).values[self._inside]
+                sigma = self._sigma(over, margin.astype(float), server)
+                found.append((np.where(np.isnan(level), -np.inf, over), sigma))
             self._known[name] = found
         return self._known[name]
+
+    def _sigma(self, over: FloatArray, margin: FloatArray, server: NDArray[np.int32]) -> FloatArray:
+        """Return the variability at each pixel: what lies between level and margin. [dB].
+
+        The summary has it to three decimals, which is enough only where no margin tells.
+        """
+        sigma: FloatArray = self._sigma_of_cell[server]
+        frequency = self._frequency_of_cell[server]
+        clear = np.abs(margin) > _CLEAR
+        for number in np.unique(frequency[clear]):
+            mine = frequency == number
+            sigma[mine] = np.median(over[mine & clear] / margin[mine & clear])
+        return sigma
 
     def reserve_db(self, reading: Reading, probability: float) -> FloatArray:
         """Return by how much the thresholds could rise at each pixel, which stays covered.
@@ -248,7 +265,10 @@ class Levels:
 
 
 #: Levels are kept in single precision.
-_ROUNDING_DB = 1e-4
+_ROUNDING_DB = 1e-5
+
+#: Margin in standard deviations from which its ratio to the level is exact.
+_CLEAR = 0.1
 
 
 def pixel_weights(

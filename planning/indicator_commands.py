@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -282,6 +283,7 @@ def audit(
 ) -> None:
     """Say what makes a reported share true, and write it."""
     from coverage import run
+    from coverage.propagation.ranges import ModelRangeWarning
     from planning import audit as audits
     from planning import audit_variants, indicator_definitions, indicator_values
 
@@ -304,7 +306,9 @@ def audit(
             )
         percent, rounding = said.value, said.rounding
     tables: dict[str, pd.DataFrame] = {}
-    with bar as progress:
+    with bar as progress, warnings.catch_warnings():
+        # What a model says of its own range stands in the coverage's own notes.
+        warnings.simplefilter("ignore", ModelRangeWarning)
         result = run.compute(workspace, request, threads=arguments.threads, on_progress=progress)
         found = audits.audit(
             workspace, result, percent, service=service, measure=measure, rounding=rounding

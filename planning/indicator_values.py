@@ -245,7 +245,7 @@ def network_claims(workspace: Workspace, records: Records | None) -> pd.DataFram
     DataFrame
         As of `planning.network_report.reported`.
     """
-    rows = []
+    rows: list[dict[Any, Any]] = []
     values = [item for item in read(workspace, records) if item.kind == "reported"]
     for (measure, level), code in NETWORK.items():
         counted = definitions.built_in()[code].unit != "%"

@@ -16,7 +16,6 @@ from data.errors import InputError
 from data.records.engine import Records, StaleError
 from data.store import Workspace
 from planning import (
-    accounts,
     broadband,
     dedicated_network,
     indicator_computed,
