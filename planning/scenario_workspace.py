@@ -50,7 +50,7 @@ def materialise(workspace: Workspace, changes: Sequence[Change]) -> Workspace:
     Parameters
     ----------
     workspace
-        The study area; of a derived workspace, that which it is derived from counts.
+        The study area, or one derived from it, whose changes come first then.
     changes
         What is changed.
 
@@ -67,6 +67,7 @@ def materialise(workspace: Workspace, changes: Sequence[Change]) -> Workspace:
         With every fault of every change.
     """
     base = workspace.base or workspace
+    changes = (*changes_of(workspace), *changes)
     content = base.content_hash()
     files = _own_files(base.folder)
     key = _key(content, files, changes)
@@ -98,6 +99,23 @@ def described(workspace: Workspace) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def changes_of(workspace: Workspace) -> tuple[Change, ...]:
+    """Return the changes of a derived workspace, none for any other.
+
+    Parameters
+    ----------
+    workspace
+        Any workspace.
+
+    Returns
+    -------
+    tuple of Change
+        In their order.
+    """
+    about = described(workspace) or {}
+    return tuple(Change.from_dict(item) for item in about.get("changes", ()))
 
 
 def area_name(workspace: Workspace) -> str:

@@ -27,6 +27,7 @@ from planning.accounts import Actor, Role, require
 from planning.scenario_network import Change as Change
 from planning.scenario_network import network as network
 from planning.scenario_workspace import area_name as area_name
+from planning.scenario_workspace import changes_of as changes_of
 from planning.scenario_workspace import described as described
 
 #: Most changes of a scenario.

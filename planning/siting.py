@@ -33,6 +33,7 @@ from data.store import Workspace
 from planning import (
     mast_coverage,
     scenario_costs,
+    scenario_workspace,
     sharing_costs,
     sites,
     siting_assumptions,
@@ -166,7 +167,8 @@ class SitingPlan:
     order, curve, years
         See `planning.siting_choice`.
     changes
-        The chosen sites as changes of the network.
+        The chosen sites as changes of the network, after those of the scenario that the
+        plan was made on, if it was.
     notes
         What a reader should know.
     currency
@@ -302,7 +304,7 @@ def plan(
         solved.order,
         solved.curve,
         solved.years,
-        tuple(changes),
+        (*scenario_workspace.changes_of(workspace), *changes),
         (*found.notes, *notes, *_absent(equipment, operators, request)),
         prices.currency,
         _provenance(workspace, request, found.sites, equipment, before, after),
