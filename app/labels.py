@@ -358,7 +358,7 @@ def declared_texts() -> list[str]:
         the built-in requirements of dedicated networks.
     """
     # Needed here only, and slow to import.
-    from planning import compliance
+    from planning import compliance, site_rules
 
     texts: list[str] = []
     for item in (*schema.LAYERS.values(), *schema.RECORD_LAYERS.values()):
@@ -367,4 +367,6 @@ def declared_texts() -> list[str]:
     texts.extend(raster.description for raster in schema.RASTERS.values())
     for norm in compliance.norms():
         texts.extend([norm.instrument, norm.article, norm.source, norm.note])
+    for province in site_rules.provinces():
+        texts.extend(rule.source for rule in site_rules.rules(None, province))
     return [text for text in dict.fromkeys(texts) if text]

@@ -285,7 +285,7 @@ def decide(workspace: Workspace, arguments: argparse.Namespace) -> None:
             number,
             _document(arguments),
             workspace=workspace,
-            scenario_id=arguments.scenario,
+            scenario=arguments.scenario,
             note=arguments.note,
         )
     elif arguments.decision == "refuse":

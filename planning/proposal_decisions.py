@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
 from coverage.request import cells_of
 from data.errors import InputError
-from data.records.engine import Records, StaleError
+from data.records.engine import Records
+from data.records.failures import StaleError
 from data.store import Workspace
 from planning import proposals, scenarios, site_request
 from planning.accounts import Actor, Role, require
@@ -53,6 +59,13 @@ def change_of(workspace: Workspace, proposal: proposals.Proposal) -> Change:
     return site_request.change(wish, planned_mast_id(proposal), owner, cells)
 
 
+@dataclass(frozen=True)
+class NewScenario:
+    """A scenario that is made together with a decision; `title` is what it is called."""
+
+    title: str
+
+
 def approve(
     records: Records,
     actor: Actor,
@@ -60,7 +73,7 @@ def approve(
     document: Document,
     *,
     workspace: Workspace | None = None,
-    scenario_id: int | None = None,
+    scenario: int | NewScenario | None = None,
     permit_required: bool | None = None,
     note: str = "",
     expected_version: int | None = None,
@@ -77,8 +90,9 @@ def approve(
         Number of the proposal.
     document
         The letter of consent.
-    workspace, scenario_id
-        Study area and scenario in which the site becomes a planned mast; None for none.
+    workspace, scenario
+        Study area, and the scenario in which the site becomes a planned mast; None for
+        none.
     permit_required
         Whether a building permit is needed; None takes what the rules say in the latest
         evaluation, and without one that it is.
@@ -99,75 +113,92 @@ def approve(
         somebody else was faster. Then neither proposal nor scenario is changed.
     """
     require(actor, Role.PLANNER, Role.ADMINISTRATOR)
-    if scenario_id is None or workspace is None:
+
+    def consent(session: Session, version: int | None, number: int | None) -> proposals.Proposal:
+        return proposals.approve_in(
+            session,
+            actor,
+            proposal_id,
+            document,
+            permit_required=permit_required,
+            scenario_id=number,
+            note=note,
+            expected_version=version,
+        )
+
+    if scenario is None or workspace is None:
         with records.session() as session:
-            return proposals.approve_in(
-                session,
-                actor,
-                proposal_id,
-                document,
-                permit_required=permit_required,
-                note=note,
-                expected_version=expected_version,
-            )
+            return consent(session, expected_version, None)
+    return _planned(records, actor, proposal_id, workspace, scenario, consent, expected_version)
+
+
+def plan(
+    records: Records,
+    actor: Actor,
+    proposal_id: int,
+    workspace: Workspace,
+    scenario: int | NewScenario,
+) -> proposals.Proposal:
+    """Make an approved site a planned mast of a scenario.
+
+    Parameters
+    ----------
+    records, actor, proposal_id, workspace, scenario
+        See `approve`.
+    """
+    require(actor, Role.PLANNER, Role.ADMINISTRATOR)
+
+    def note(session: Session, version: int | None, number: int | None) -> proposals.Proposal:
+        return proposals.plan_in(session, actor, proposal_id, number or 0, expected_version=version)
+
+    return _planned(records, actor, proposal_id, workspace, scenario, note, None)
+
+
+_Step = Callable[[Session, int | None, int | None], proposals.Proposal]
+
+
+def _planned(
+    records: Records,
+    actor: Actor,
+    proposal_id: int,
+    workspace: Workspace,
+    scenario: int | NewScenario,
+    step: _Step,
+    expected_version: int | None,
+) -> proposals.Proposal:
+    """Take a step with a proposal and put its site into a scenario, both or neither."""
+    area = scenarios.area_name(workspace)
     for attempt in range(_TRIES):
         # The proposal that was looked at counts; of the scenario the newest does.
         proposal = proposals.get(records, actor, proposal_id)
         version = proposal.version if expected_version is None else expected_version
         if proposal.version != version:
             raise StaleError
+        if proposal.area != area:
+            raise InputError("There is no proposal {number}", number=proposal_id)
         change = change_of(workspace, proposal)
-        scenario = _fitting(records, actor, workspace, scenario_id, change)
+        present = None
+        if not isinstance(scenario, NewScenario):
+            present = scenarios.get(records, actor, scenario)
+            if present.area != area:
+                raise InputError("There is no scenario {value}", value=scenario)
+        before = () if present is None else present.changes
+        scenarios.network(workspace.base or workspace, [*before, change])
         try:
             with records.session() as session:
-                done = proposals.approve_in(
+                if isinstance(scenario, NewScenario):
+                    made = scenarios.create_in(session, actor, area, scenario.title, [change])
+                    return step(session, version, made.id)
+                done = step(session, version, scenario)
+                scenarios.add_changes_in(
                     session,
                     actor,
-                    proposal_id,
-                    document,
-                    permit_required=permit_required,
-                    scenario_id=scenario_id,
-                    note=note,
-                    expected_version=version,
-                )
-                scenarios.add_changes_in(
-                    session, actor, scenario_id, [change], expected_version=scenario.version
+                    scenario,
+                    [change],
+                    expected_version=None if present is None else present.version,
                 )
                 return done
         except StaleError:
             if attempt == _TRIES - 1:
                 raise
     raise AssertionError
-
-
-def plan(
-    records: Records, actor: Actor, proposal_id: int, workspace: Workspace, scenario_id: int
-) -> proposals.Proposal:
-    """Make an approved site a planned mast of a scenario.
-
-    Parameters
-    ----------
-    records, actor, proposal_id, workspace, scenario_id
-        See `approve`.
-    """
-    require(actor, Role.PLANNER, Role.ADMINISTRATOR)
-    proposal = proposals.get(records, actor, proposal_id)
-    change = change_of(workspace, proposal)
-    scenario = _fitting(records, actor, workspace, scenario_id, change)
-    with records.session() as session:
-        done = proposals.plan_in(session, actor, proposal_id, scenario_id)
-        scenarios.add_changes_in(
-            session, actor, scenario_id, [change], expected_version=scenario.version
-        )
-        return done
-
-
-def _fitting(
-    records: Records, actor: Actor, workspace: Workspace, scenario_id: int, change: Change
-) -> scenarios.Scenario:
-    """Return a scenario that a change fits."""
-    scenario = scenarios.get(records, actor, scenario_id)
-    if scenario.area != scenarios.area_name(workspace):
-        raise InputError("There is no scenario {value}", value=scenario_id)
-    scenarios.network(workspace.base or workspace, [*scenario.changes, change])
-    return scenario

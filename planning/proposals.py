@@ -415,9 +415,16 @@ def approve_in(
     return proposal_of(actor, row)
 
 
-def plan_in(session: Session, actor: Actor, proposal_id: int, scenario_id: int) -> Proposal:
+def plan_in(
+    session: Session,
+    actor: Actor,
+    proposal_id: int,
+    scenario_id: int,
+    *,
+    expected_version: int | None = None,
+) -> Proposal:
     """Note within a transaction that an approved site is planned in a scenario."""
-    row = _taken(session, actor, proposal_id, None)
+    row = _taken(session, actor, proposal_id, expected_version)
     step(Action.PLAN, actor, row.organisation, Status(row.status))
     row.scenario_id = scenario_id
     _touch(row)

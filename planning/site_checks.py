@@ -105,22 +105,19 @@ def _is_about(rule: Rule, structure: Structure, around: Surroundings) -> bool:
     return rule.holds(around.zone, structure.mast_class, structure.own_height_m)
 
 
-def _at_most(text: str, measured: float, limit: float) -> _Answer:
-    return (
-        "met" if measured <= limit else "not met",
-        message(text, measured=f"{measured:.1f}", limit=f"{limit:g}"),
-        measured,
-        limit,
-    )
+def _at_most(text: Message, measured: float, limit: float) -> _Answer:
+    values = {"measured": f"{measured:.1f}", "limit": f"{limit:g}"}
+    result: Result = "met" if measured <= limit else "not met"
+    return result, message(text.template, **values), measured, limit
 
 
 def _own_height(
     rule: Rule, structure: Structure, around: Surroundings, in_force: Sequence[Rule]
 ) -> _Answer:
     if structure.building_height_m is None:
-        return _unknown("The height of the building is not stated")
+        return _unknown(message("The height of the building is not stated"))
     return _at_most(
-        "The mast rises {measured} m above the building (at most {limit} m)",
+        message("The mast rises {measured} m above the building (at most {limit} m)"),
         structure.own_height_m,
         rule.value,
     )
@@ -130,9 +127,9 @@ def _share_of_building(
     rule: Rule, structure: Structure, around: Surroundings, in_force: Sequence[Rule]
 ) -> _Answer:
     if not structure.building_height_m:
-        return _unknown("The height of the building is not stated")
+        return _unknown(message("The height of the building is not stated"))
     return _at_most(
-        "The mast rises by {measured} % of the building's height (at most {limit} %)",
+        message("The mast rises by {measured} % of the building's height (at most {limit} %)"),
         100.0 * structure.own_height_m / structure.building_height_m,
         rule.value,
     )
@@ -142,9 +139,9 @@ def _radius(
     rule: Rule, structure: Structure, around: Surroundings, in_force: Sequence[Rule]
 ) -> _Answer:
     if structure.radius_m is None:
-        return _unknown("The distance from the axis to the outermost point is not stated")
+        return _unknown(message("The distance from the axis to the outermost point is not stated"))
     return _at_most(
-        "The outermost point is {measured} m from the axis (at most {limit} m)",
+        message("The outermost point is {measured} m from the axis (at most {limit} m)"),
         structure.radius_m,
         rule.value,
     )
@@ -254,7 +251,7 @@ def _tenants_min(
     rule: Rule, structure: Structure, around: Surroundings, in_force: Sequence[Rule]
 ) -> _Answer:
     if structure.max_tenants is None:
-        return _unknown("It is not stated how many operators the mast can carry")
+        return _unknown(message("It is not stated how many operators the mast can carry"))
     return (
         "met" if structure.max_tenants >= rule.value else "not met",
         message(
@@ -294,7 +291,7 @@ def _exposure(
     rule: Rule, structure: Structure, around: Surroundings, in_force: Sequence[Rule]
 ) -> _Answer:
     if not structure.eirp_dbm or not math.isfinite(structure.lowest_antenna_m):
-        return _unknown("No cells are stated, so that the exposure cannot be worked out")
+        return _unknown(message("No cells are stated, so that the exposure cannot be worked out"))
     head = max((each.value for each in in_force if each.rule == "head_height"), default=0.0)
     distance = compliance_distance_m(structure.eirp_dbm, rule.value)
     room = structure.lowest_antenna_m - head
@@ -342,8 +339,8 @@ def _sensitive(
     )
 
 
-def _unknown(text: str) -> _Answer:
-    return "cannot be checked", message(text), None, None
+def _unknown(text: Message) -> _Answer:
+    return "cannot be checked", text, None, None
 
 
 _Check = Callable[[Rule, Structure, Surroundings, Sequence[Rule]], _Answer | None]

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from coverage.own_table import read_own_table
-from data.errors import InputError, message
+from data.errors import InputError, Message, message
 from data.schema import MAST_CLASSES, PROPOSAL_KINDS, TECHNOLOGIES
 from planning.scenario_network import Change
 
@@ -178,7 +178,7 @@ def checked(given: Mapping[str, Any]) -> SiteRequest:
         name: clean_text(given.get(name), name) for name in ("reference", "name", "mast_id", "note")
     }
     if not texts["reference"]:
-        raise _wrong("reference", "", "expected the carrier's code of the site")
+        raise _wrong("reference", "", message("expected the carrier's code of the site"))
     kind = _one_of("kind", given.get("kind") or "new", PROPOSAL_KINDS)
     mast_class = given.get("mast_class") or ""
     if mast_class:
@@ -186,18 +186,20 @@ def checked(given: Mapping[str, Any]) -> SiteRequest:
     technologies = _technologies(given.get("technologies") or ())
     cells = _cells(given.get("cells") or ())
     if not technologies and not cells:
-        raise _wrong("technologies", "", "expected at least one technology, or cells")
+        raise _wrong("technologies", "", message("expected at least one technology, or cells"))
     if kind == "share" and not texts["mast_id"]:
-        raise _wrong("mast_id", "", "expected the mast that is to be shared")
+        raise _wrong("mast_id", "", message("expected the mast that is to be shared"))
     height = _figure(given, "height_m", 1000.0)
     if kind == "new" and height is None:
-        raise _wrong("height_m", "", "expected a number greater than 0 and at most 1000 m")
+        raise _wrong("height_m", "", message("expected a number greater than 0 and at most 1000 m"))
     building = _figure(given, "building_height_m", 1000.0)
     if building is not None and height is not None and building >= height:
-        raise _wrong("building_height_m", building, "expected less than the height of the mast")
+        raise _wrong(
+            "building_height_m", building, message("expected less than the height of the mast")
+        )
     tenants = _figure(given, "max_tenants", 100.0)
     if tenants is not None and not (tenants.is_integer() and tenants >= 1):
-        raise _wrong("max_tenants", tenants, "expected a whole number from 1 to 100")
+        raise _wrong("max_tenants", tenants, message("expected a whole number from 1 to 100"))
     return SiteRequest(
         reference=texts["reference"],
         lon=_degrees(given, "lon", 180.0),
@@ -218,13 +220,13 @@ def checked(given: Mapping[str, Any]) -> SiteRequest:
     )
 
 
-def _wrong(column: str, value: object, expected: str) -> InputError:
+def _wrong(column: str, value: object, expected: Message) -> InputError:
     shown = str(value)[:80]
     return InputError(
         "{column}: {value} ({expected})",
         column=column,
         value=shown or message("empty"),
-        expected=message(expected),
+        expected=expected,
     )
 
 
@@ -269,14 +271,16 @@ def _number(value: object) -> float:
 def _degrees(given: Mapping[str, Any], column: str, most: float) -> float:
     number = _number(given.get(column))
     if not -most <= number <= most:
-        raise _wrong(column, given.get(column), "expected degrees, WGS 84")
+        raise _wrong(column, given.get(column), message("expected degrees, WGS 84"))
     return number
 
 
 def _technologies(given: object) -> tuple[str, ...]:
     parts = re.split(r"[;,/+&\s]+", given) if isinstance(given, str) else given
     if not isinstance(parts, Sequence):
-        raise _wrong("technologies", given, "expected technologies, separated by semicolons")
+        raise _wrong(
+            "technologies", given, message("expected technologies, separated by semicolons")
+        )
     names = [str(part).strip().upper() for part in parts if str(part).strip()]
     for name in names:
         _one_of("technologies", name, TECHNOLOGIES)
@@ -285,7 +289,7 @@ def _technologies(given: object) -> tuple[str, ...]:
 
 def _cells(given: object) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(given, Sequence) or isinstance(given, str):
-        raise _wrong("cells", given, "expected a list of cells")
+        raise _wrong("cells", given, message("expected a list of cells"))
     if len(given) > MOST_CELLS:
         raise InputError(
             "{column}: {count} cells (at most {limit})",

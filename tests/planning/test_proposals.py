@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from data.errors import InputError
 from data.records import tables
-from data.records.engine import Records, StaleError
+from data.records.engine import Records
+from data.records.failures import StaleError
 from data.records.proposal_tables import Proposal as Row
 from planning import proposal_news, proposal_workflow, proposals
 from planning.accounts import Actor, ForbiddenError, Role

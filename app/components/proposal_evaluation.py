@@ -1,0 +1,220 @@
+"""What a proposed site brings: gain, communes, rules, masts to share instead, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import formats, labels, money
+from app import proposal_labels as words
+from app.components import proposal_map, style
+from app.i18n import _, translate
+from app.markdown import plain
+from data.store import Workspace
+from planning.proposal_figures import sentence
+
+_ICONS = {
+    "met": ":material/check_circle:",
+    "cannot be checked": ":material/help:",
+    "note": ":material/info:",
+}
+
+
+def show(area: Workspace, result: Mapping[str, Any], title: str, *, key: str) -> None:
+    """Show an evaluation.
+
+    Parameters
+    ----------
+    area
+        The study area.
+    result
+        `Evaluation.result`.
+    title
+        What the site is called.
+    key
+        Start of the keys of widgets.
+    """
+    _sums(result)
+    service, operator = _choice(result, key)
+    place = result["place"]
+    groups, entries = proposal_map.layers(
+        area, (place["lon"], place["lat"]), title, result, service, operator
+    )
+    style.legend(entries, _("Proposed site"))
+    proposal_map.show(
+        area, groups, key=f"{key}-map", bounds=proposal_map.around(place["lon"], place["lat"])
+    )
+    gain, rules, sharing = st.tabs(
+        [_("Gain by commune"), _("Rules"), _("Sharing and cost")], key=f"{key}-tabs"
+    )
+    with gain:
+        _communes(result, service)
+    with rules:
+        _findings(result)
+    with sharing:
+        _sharing(result)
+
+
+def _choice(result: Mapping[str, Any], key: str) -> tuple[str, str]:
+    brought = [row["service"] for row in result["totals"] if row["area_km2"] > 0.0]
+    services = labels.services_in_order(brought or [row["service"] for row in result["totals"]])
+    first = next((name for name in ("5G", "4G", "3G", "2G") if name in brought), services[0])
+    left, right = st.columns([3, 2])
+    service = left.segmented_control(
+        _("Technology"),
+        services,
+        format_func=labels.service,
+        default=first,
+        key=f"{key}-service-{first}",
+        required=True,
+        wrap=True,
+    )
+    operators = [*result["operators"], "any"]
+    operator = right.selectbox(
+        _("Covered for"), operators, format_func=labels.operator, key=f"{key}-operator"
+    )
+    return str(service or first), str(operator)
+
+
+def _sums(result: Mapping[str, Any]) -> None:
+    """Show what is gained in all, technology by technology."""
+    own = [row for row in result["totals"] if row["operator"] in result["operators"]]
+    rows = []
+    for service in ("2G", "3G", "4G", "5G"):
+        mine = [row for row in own if row["service"] == service]
+        everybody = [
+            row
+            for row in result["totals"]
+            if row["service"] == service and row["operator"] == "any"
+        ]
+        if not any(row["area_km2"] or row["people"] for row in (*mine, *everybody)):
+            continue
+        rows += [
+            {
+                _("Technology"): labels.service(service),
+                _("Covered for"): labels.operator(row["operator"]),
+                _("Area gained"): formats.quantity(row["area_km2"], "km²", 2),
+                _("People newly served"): formats.number(row["people"]),
+            }
+            for row in (*mine, *everybody)
+        ]
+    if not rows:
+        st.info(_("The site covers nothing that is not covered already."), icon=":material/info:")
+        return
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+
+
+def _communes(result: Mapping[str, Any], service: str) -> None:
+    rows = [row for row in result["gains"] if row["service"] == service]
+    if not rows:
+        st.caption(_("No commune gains anything with this technology."))
+        return
+    rows.sort(key=lambda row: -row["people"])
+    st.dataframe(
+        pd.DataFrame(
+            {
+                _("Unit"): [row["name"] for row in rows],
+                _("Covered for"): [labels.operator(row["operator"]) for row in rows],
+                _("Area gained, km²"): [round(row["area_km2"], 3) for row in rows],
+                _("People newly served"): [round(row["people"]) for row in rows],
+            }
+        ),
+        hide_index=True,
+        width="stretch",
+    )
+
+
+def _findings(result: Mapping[str, Any]) -> None:
+    place = result["place"]
+    style.facts(
+        [
+            (_("Administrative unit"), place["name"]),
+            (_("Kind of zone"), words.said(words.ZONES, place["zone"])),
+            (_("Building permit"), _("required") if result["permit_required"] else _("exempt")),
+        ]
+    )
+    for finding in result["findings"]:
+        text = translate(sentence(finding["text"]))
+        if finding["result"] == "not met":
+            show_it = st.error if finding["severity"] == "error" else st.warning
+            show_it(plain(text), icon=":material/gavel:")
+        else:
+            st.markdown(f"{_ICONS[finding['result']]} {plain(text)}")
+    with st.expander(_("Sources of the rules"), icon=":material/menu_book:"):
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    _("Rule"): [words.said(words.RULES, f["rule"]) for f in result["findings"]],
+                    _("Result"): [
+                        words.said(words.RESULTS, f["result"]) for f in result["findings"]
+                    ],
+                    _("Source"): [_(f["source"]) for f in result["findings"]],
+                    _("Text compared"): [
+                        _("yes") if f["verified"] else _("no") for f in result["findings"]
+                    ],
+                }
+            ),
+            hide_index=True,
+            width="stretch",
+        )
+    st.caption(
+        _(
+            "The rules are a table that can be edited for every province; those whose text was "
+            "not compared with the regulation are planning assumptions."
+        )
+    )
+
+
+def _sharing(result: Mapping[str, Any]) -> None:
+    cost = result["cost"]
+    currency = cost["currency"]
+    style.facts(
+        [
+            (_("Mast, shelter and power"), _range(cost["mast"], currency)),
+            (_("Base station"), _range(cost["base_station"], currency)),
+            (_("In all"), _range(cost["total"], currency)),
+        ]
+    )
+    if not cost["verified"]:
+        st.caption(_("Unit costs are planning assumptions until they are replaced by your own."))
+    st.markdown(f"**{_('Masts that could be shared instead')}**")
+    others = result["alternatives"]
+    if not others:
+        st.caption(_("No mast that may be shared is near."))
+        return
+    st.dataframe(
+        pd.DataFrame(
+            {
+                _("Mast"): [f"{o['mast_id']} – {o['name'] or ''}" for o in others],
+                _("Owner"): [o["owner"] or formats.NOTHING for o in others],
+                _("Distance"): [formats.distance(o["distance_m"]) for o in others],
+                _("Height"): [formats.quantity(o["height_m"], "m") for o in others],
+                _("Operators"): [f"{o['tenants']} / {o['max_tenants']}" for o in others],
+                _("Room"): [_("yes") if o["has_room"] else _("no") for o in others],
+                _("People, against the proposal"): [
+                    formats.percent(o["share_of_people"], 0) for o in others
+                ],
+                _("Area, against the proposal"): [
+                    formats.percent(o["share_of_area"], 0) for o in others
+                ],
+                _("Saving"): [_range(o["saving"], currency) for o in others],
+            }
+        ),
+        hide_index=True,
+        width="stretch",
+    )
+    st.caption(
+        _(
+            "Shares compare what the same antennas gain on that mast with what they gain on the "
+            "proposed site, summed over technologies."
+        )
+    )
+
+
+def _range(given: Mapping[str, float], currency: str) -> str:
+    if not given["high"]:
+        return formats.NOTHING
+    return money.written_range(given["low"], given["high"], currency)
