@@ -24,6 +24,7 @@ from planning import (
     network_commands,
     network_plan_commands,
     proposal_commands,
+    records_commands,
     report_commands,
     scenario_commands,
     share_commands,
@@ -843,6 +844,12 @@ def _print_broadband(summary: dict[str, Any]) -> None:
                 f"{zone['name']}, {text}: {figure['household_percent']:.1f} % of households "
                 f"({low:.1f} to {high:.1f}), {figure['population_percent']:.1f} % of population"
             )
+
+
+def _publish(arguments: argparse.Namespace) -> None:
+    workspace = _open(arguments)
+    with _Progress("publish") as progress:
+        records_commands.publish(workspace, arguments, progress)
 
 
 def _app(arguments: argparse.Namespace) -> None:
@@ -1699,6 +1706,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_coverage_options(optimise, scheduler=False)
 
     _add_scenario_commands(commands, add)
+    records_commands.declare(commands, add, _publish)
     proposal_commands.add_commands(commands, add, _open, _Progress)
     _add_indicator_commands(commands, add)
     _add_report_commands(commands, add)
