@@ -48,7 +48,7 @@ def show(request: CoverageRequest) -> Wish | None:
         key=_first("report_parts", inputs.DEFAULT_PARTS),
         help=_("A plan for sharing masts takes minutes to compute; the others take seconds."),
     )
-    left, middle, right = st.columns([2, 3, 5])
+    left, right = st.columns(2)
     with left:
         codes = _pills(
             _("Languages"),
@@ -57,7 +57,7 @@ def show(request: CoverageRequest) -> Wish | None:
             "report_languages",
             (i18n.language(),),
         )
-    with middle:
+    with right:
         formats = _pills(
             _("Documents"),
             list(write.FORMATS),
@@ -65,14 +65,13 @@ def show(request: CoverageRequest) -> Wish | None:
             "report_formats",
             write.FORMATS,
         )
-    with right:
-        data = _pills(
-            _("Data of what is shown"),
-            list(exports.FORMATS),
-            lambda name: _(DATA[name]),
-            "report_data",
-            (),
-        )
+    data = _pills(
+        _("Data of what is shown"),
+        list(exports.FORMATS),
+        lambda name: _(DATA[name]),
+        "report_data",
+        (),
+    )
     faults = [
         text
         for found, text in (

@@ -169,15 +169,35 @@ def make(
         on_progress=lambda share: on_progress(0.5 * share),
     )
     document = build.build(known)
+    drawn = {}
+    for number, language in enumerate(spoken):
+
+        def within(share: float, done: int = number) -> None:
+            on_progress(0.5 + 0.15 * (done + share) / len(spoken))
+
+        drawn[language.code] = write.pictures_of(document, language, on_progress=within)
     part = Path(tempfile.mkdtemp(prefix=".part-", dir=home))
     try:
-        _write(document, known, wish, spoken, part, lambda share: on_progress(0.5 + 0.5 * share))
+        half = 0.7 if wish.data else 1.0
+        write.save(
+            document,
+            part,
+            formats=wish.formats,
+            codes=wish.codes,
+            pictures=drawn,
+            on_progress=lambda share: on_progress(0.65 + 0.35 * half * share),
+        )
+        if wish.data:
+            _export(document, known, wish, spoken[0], part)
         names = sorted(path.name for path in part.iterdir() if path.is_file())
         about = {
             "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "content": workspace.content_hash(),
             "names": [name for name in names if name != figures.FILE],
-            "previews": {language.code: preview(document, language, part) for language in spoken},
+            "previews": {
+                language.code: preview(document, language, drawn[language.code], part)
+                for language in spoken
+            },
         }
         (part / _ABOUT).write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
         place = home / wish.key
@@ -193,34 +213,12 @@ def make(
     return found
 
 
-def _write(
-    document: Document,
-    known: inputs.Inputs,
-    wish: Wish,
-    spoken: list[Language],
-    folder: Path,
-    on_progress: Progress,
+def _export(
+    document: Document, known: inputs.Inputs, wish: Wish, language: Language, folder: Path
 ) -> None:
-    half = 0.7 if wish.data else 1.0
-    write.save(
-        document,
-        folder,
-        formats=wish.formats,
-        codes=wish.codes,
-        on_progress=lambda share: on_progress(half * share),
-    )
-    if not wish.data:
-        return
+    """Export data into a folder: one file for each format, to be taken along by one click."""
     out = folder / "data"
-    written = exports.save(
-        known,
-        document,
-        out,
-        formats=wish.data,
-        language=spoken[0],
-        on_progress=lambda share: on_progress(half + (1.0 - half) * share),
-    )
-    # One file for each format, to be taken along by one click.
+    written = exports.save(known, document, out, formats=wish.data, language=language)
     for ending, archive in ((".csv", "tables_csv.zip"), (".tif", "rasters_cog.zip")):
         many = [path for path in written if path.suffix == ending]
         if many:
@@ -233,8 +231,10 @@ def _write(
     shutil.rmtree(out)
 
 
-def preview(document: Document, language: Language, folder: Path) -> dict[str, Any]:
-    """Return what can be shown of a report without opening its files, and draw its pictures.
+def preview(
+    document: Document, language: Language, drawn: dict[str, bytes], folder: Path
+) -> dict[str, Any]:
+    """Return what can be shown of a report without opening its files, and keep its pictures.
 
     Parameters
     ----------
@@ -242,6 +242,8 @@ def preview(document: Document, language: Language, folder: Path) -> dict[str, A
         The report.
     language
         Language of the texts.
+    drawn
+        Key -> PNG of every map and chart.
     folder
         Where to; pictures go into a folder in it.
 
@@ -257,7 +259,7 @@ def preview(document: Document, language: Language, folder: Path) -> dict[str, A
     pictures = []
     for picture in document.pictures():
         path = home / f"{picture.key}.png"
-        path.write_bytes(picture.draw(language))
+        path.write_bytes(drawn[picture.key])
         pictures.append(
             {
                 "file": f"{home.name}/{path.name}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from data.errors import InputError
@@ -81,6 +81,7 @@ def save(
     *,
     formats: Iterable[str] = FORMATS,
     codes: Iterable[str] = ("vi",),
+    pictures: Mapping[str, dict[str, bytes]] | None = None,
     on_progress: Progress = lambda _share: None,
 ) -> list[Path]:
     """Write a report.
@@ -96,6 +97,8 @@ def save(
         Of `FORMATS`; without any, the figures alone are written.
     codes
         Languages: "vi", "en". One file for each.
+    pictures
+        Language -> what `pictures_of` returned, where they are drawn already.
     on_progress
         Called with the finished share; may raise `CancelledError`.
 
@@ -115,7 +118,9 @@ def save(
     steps = _Steps(on_progress, len(spoken) * (1 + len(chosen)))
     for language in spoken:
         drawn: dict[str, bytes] = {}
-        if {"docx", "pdf"} & set(chosen):
+        if pictures is not None:
+            drawn = pictures[language.code]
+        elif {"docx", "pdf"} & set(chosen):
             drawn = pictures_of(document, language, on_progress=steps.within)
         steps.done()
         for each in chosen:
