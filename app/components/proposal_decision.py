@@ -99,7 +99,7 @@ def _reason(area: Workspace, actor: Actor, proposal: Proposal, action: Action) -
 
 def _fields(name: str, *, issuer: str = "", ends: bool = True) -> Document:
     first, second, third, fourth = st.columns(4)
-    number = first.text_input(_("Number"), key=f"{name}-number", max_chars=200)
+    number = first.text_input(_("Document number"), key=f"{name}-number", max_chars=200)
     day = second.date_input(_("Day"), format="DD/MM/YYYY", key=f"{name}-day")
     given = third.text_input(_("Issued by"), value=issuer, key=f"{name}-issuer", max_chars=200)
     until = None

@@ -128,7 +128,7 @@ def _documents(area: Workspace, actor: Actor, proposal: Proposal) -> None:
             pd.DataFrame(
                 {
                     _("Document"): [words.said(words.DOCUMENTS, step.kind) for step in steps],
-                    _("Number"): [step.document.number for step in steps],
+                    _("Document number"): [step.document.number for step in steps],
                     _("Day"): [formats.date(step.document.day) for step in steps],
                     _("Issued by"): [step.document.issuer for step in steps],
                     _("Valid until"): [_until(step.document.valid_to) for step in steps],

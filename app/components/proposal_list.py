@@ -67,7 +67,7 @@ def _filtered(everything: Sequence[Proposal], actor: Actor) -> list[Proposal]:
     name = PREFIX + "proposal_status"
     st.session_state[name] = [each for each in st.session_state.get(name, []) if each in there]
     statuses = first.pills(
-        _("Status"),
+        _("State"),
         there,
         selection_mode="multi",
         format_func=lambda status: words.status(status.value),
@@ -95,7 +95,7 @@ def _table(found: Sequence[Proposal], actor: Actor) -> None:
             _("Name or address"): [item.request.name for item in found],
             _("Proposed"): [words.said(words.KINDS, item.request.kind) for item in found],
             _("Technologies"): [", ".join(item.request.technologies) for item in found],
-            _("Status"): [words.status(item.status.value) for item in found],
+            _("State"): [words.status(item.status.value) for item in found],
             _("Last change"): [formats.moment(item.changed_at) for item in found],
         }
     )

@@ -53,7 +53,7 @@ def _table(found: list[SitePlan]) -> None:
             {
                 _("Plan"): [plan.title for plan in found],
                 _("Of"): [plan.organisation or _("the province") for plan in found],
-                _("Status"): [words.said(words.PLAN_STATUSES, plan.status) for plan in found],
+                _("State"): [words.said(words.PLAN_STATUSES, plan.status) for plan in found],
                 _("Decision"): ["" if d is None else d.number for d in decisions],
                 _("Day"): ["" if d is None else formats.date(d.day) for d in decisions],
                 _("Valid until"): [
