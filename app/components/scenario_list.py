@@ -70,7 +70,7 @@ def _table(found: list[Scenario]) -> None:
     table = pd.DataFrame(
         {
             _("No."): [item.id for item in found],
-            _("Title"): [item.title for item in found],
+            _("Name"): [item.title for item in found],
             _("Changes"): [len(item.changes) for item in found],
             _("Whose"): [item.organisation or _("planners") for item in found],
             _("Published"): [item.published for item in found],
@@ -85,7 +85,7 @@ def _create(area: Workspace, records: Records, actor: Actor, found: list[Scenari
         with st.form("scenario.create", clear_on_submit=True, border=False):
             titles = {0: _("Network of today"), **{item.id: item.title for item in found}}
             left, right = st.columns(2)
-            title = left.text_input(_("Title"), max_chars=200)
+            title = left.text_input(_("Name"), max_chars=200)
             origin = right.selectbox(_("Begins as"), list(titles), format_func=titles.get)
             note = st.text_area(_("Note"), max_chars=5000, height=80)
             if not st.form_submit_button(_("Make the scenario"), type="primary"):
@@ -113,7 +113,7 @@ def _actions(records: Records, actor: Actor, item: Scenario) -> None:
     if not may_change(actor, item):
         return
     with rename.popover(_("Rename"), icon=":material/edit:", width="stretch"):
-        title = st.text_input(_("Title"), item.title, key=f"scenario.title.{item.id}")
+        title = st.text_input(_("Name"), item.title, key=f"scenario.title.{item.id}")
         note = st.text_area(_("Note"), item.note, key=f"scenario.note.{item.id}")
         if st.button(_("Save"), key="scenario.rename"):
             scenarios.rename(

@@ -263,7 +263,7 @@ def _keep(area: Workspace, found: SitingPlan) -> None:
     if identity.actor().role in (Role.CARRIER, Role.PLANNER, Role.ADMINISTRATOR) and found.changes:
         with first.form("siting.scenario", border=False):
             left, right = st.columns([3, 2], vertical_alignment="bottom")
-            title = left.text_input(_("Title of the scenario"), _title(found))
+            title = left.text_input(_("Name of the scenario"), _title(found))
             if right.form_submit_button(_("Make a scenario of it"), icon=":material/alt_route:"):
                 made = scenarios.create(
                     identity.records(),
