@@ -57,7 +57,8 @@ def show(area: Workspace) -> None:
     doubtful = third.checkbox(
         _("Only with remarks"), key=keep("indicator_doubtful", False, [True, False])
     )
-    table = indicator_data.table(area, None if day is None else day.isoformat())
+    until = None if day is None else day.isoformat()
+    table = indicator_data.table(area, until)
     if group != _ALL:
         table = table[table["group"] == group]
     if doubtful:
@@ -65,30 +66,53 @@ def show(area: Workspace) -> None:
     if table.empty:
         st.info(_("No indicator of this choice."), icon=":material/filter_alt_off:")
         return
-    past = _past(area)
+    before = past(area, until)
     names = {row["id"]: row for row in table.to_dict("records")}
     for code, part in table.groupby("group", sort=False):
         if group == _ALL:
             st.subheader(indicator_labels.group(str(code)))
         rows = part.to_dict("records")
         documents = [row for row in rows if row["kind"] == "document"]
-        figures = [row for row in rows if row["kind"] != "document"]
-        if figures:
-            st.html(_figures(figures, past))
+        shown = [row for row in rows if row["kind"] != "document"]
+        if shown:
+            st.html(figures(shown, before))
         if documents:
             st.html(_documents(documents, names))
 
 
-def _past(area: Workspace) -> dict[str, list[Value]]:
-    """Return the dated reported values of each indicator for the whole area, oldest first."""
+def past(area: Workspace, until: str | None = None) -> dict[str, list[Value]]:
+    """Return the dated reported values of each indicator for the whole area, oldest first.
+
+    Parameters
+    ----------
+    area
+        The workspace.
+    until
+        ISO date of the last ones; None for all.
+
+    Returns
+    -------
+    dict
+        Code -> values.
+    """
     found: dict[str, list[Value]] = defaultdict(list)
     for item in indicator_values.read(area, indicator_data.records()):
-        if item.kind == "reported" and item.as_of and not item.zone_code and item.value is not None:
+        whole = item.kind == "reported" and not item.zone_code and item.value is not None
+        if whole and item.as_of and (until is None or item.as_of <= until):
             found[item.indicator].append(item)
     return found
 
 
-def _figures(rows: list[Row], past: dict[str, list[Value]]) -> str:
+def figures(rows: list[Row], past: dict[str, list[Value]]) -> str:
+    """Return a table of indicators as HTML.
+
+    Parameters
+    ----------
+    rows
+        Of `planning.indicators.table`.
+    past
+        Earlier values, see `past`.
+    """
     head = (
         _("Indicator"), _("Reported"), _("Computed"), _("Target"), _("Remarks and source"),
     )  # fmt: skip

@@ -1,0 +1,216 @@
+"""The page of indicators: table, single indicator, arithmetic and audit, in both languages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from app import i18n, indicator_labels, jobs
+from data.errors import message
+from data.records.engine import Records
+from planning import accounts, indicator_definitions, indicator_values, indicators
+from tests.app.test_pages import healthy, texts
+
+PARTS = ("Table", "One indicator", "Arithmetic", "Audit")
+TITLES = {"vi": "Chỉ tiêu · Thử", "en": "Indicators · Test"}
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_left() -> Iterator[None]:
+    """Jobs belong to sessions, and all sessions of a test have one name."""
+    yield
+    for key in list(jobs.JOBS._jobs):
+        jobs.JOBS.forget(key)
+
+
+@pytest.fixture
+def ha_nam(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indicator_definitions, "HA_NAM", ("test",))
+
+
+def part(app, title: str):
+    """Look at another part of the page."""
+    app.session_state["indicators.part"] = i18n.translate(message(title))
+    return app.run()
+
+
+def button(app, label: str, place: int = 0):
+    return [item for item in app.button if item.label == label][place]
+
+
+def wait_for(app, condition, seconds: float = 90.0):
+    end = time.monotonic() + seconds
+    while not condition(app):
+        assert time.monotonic() < end, texts(app)
+        time.sleep(0.2)
+        app.run()
+    return app
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_every_part_shows_and_shows_again(start, own, ha_nam, language) -> None:
+    app = start(own, "indicators", language)
+    assert app.title[0].value == TITLES[language]
+    for title in PARTS:
+        part(app, title)
+        healthy(app)
+        app.run()
+        healthy(app)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_an_area_without_values_says_so(start, own, language) -> None:
+    app = start(own, "indicators", language)
+    healthy(app)
+    part(app, "Arithmetic")
+    healthy(app)
+    wanted = {"vi": "Chưa có giá trị báo cáo nào", "en": "There are no reported values yet"}
+    assert wanted[language] in app.info[0].value
+    part(app, "Audit")
+    healthy(app)
+
+
+def test_all_groups_stand_on_the_page(start, own, ha_nam) -> None:
+    app = start(own, "indicators", "vi")
+    app.selectbox(key="keep.indicator_group").set_value("").run()
+    healthy(app)
+    said = texts(app)
+    for item in indicator_definitions.read(own, None).values():
+        assert item.title_vi in said
+    assert "202.119" in said
+    assert "30,8\u00a0%" in said
+    assert "thực hiện 50/NQ-CP" in said
+    assert "không kiểm tra được" in said
+    app.checkbox(key="keep.indicator_doubtful").check().run()
+    assert "202.119" not in texts(app)
+
+
+def test_a_past_day_shows_what_was_known_then(start, own, ha_nam) -> None:
+    app = start(own, "indicators", "en")
+    app.selectbox(key="keep.indicator_group").set_value("egovernment").run()
+    app.date_input(key="indicators.on").set_value("2020-01-31").run()
+    healthy(app)
+    said = texts(app)
+    assert "209,249" in said
+    assert "202,119" not in said
+
+
+def test_a_value_is_entered_changed_and_removed(start, own) -> None:
+    app = part(start(own, "indicators", "en"), "One indicator")
+    app.selectbox(key="keep.indicator").set_value("email_use").run()
+    healthy(app)
+    form = "indicators.value.email_use..0"
+    app.number_input(key=f"{form}.value").set_value(95.0)
+    app.text_input(key=f"{form}.source").set_value("Sở")
+    button(app, "Save").click().run()
+    healthy(app)
+    records = Records.open(own.folder.parent)
+    (kept,) = indicator_values.read(own, records, "email_use")
+    assert (kept.value, kept.source) == (95.0, "Sở")
+    told = indicators.history(records, accounts.LOCAL, own, "email_use")
+    assert told["who"].tolist() == ["local"]
+    app.selectbox(key="indicators.value.email_use.1").set_value(kept.key).run()
+    form = f"indicators.value.email_use.{kept.key}.1"
+    assert app.number_input(key=f"{form}.value").value == 95.0
+    # Meanwhile somebody else changes it: nothing is overwritten.
+    indicator_values.write(records, accounts.LOCAL, own, {"value": 50.0}, key=kept.key)
+    app.number_input(key=f"{form}.value").set_value(96.0)
+    button(app, "Save").click().run()
+    assert "Somebody else has changed this" in app.error[0].value
+    assert indicator_values.read(own, records, "email_use")[0].value == 50.0
+    app.run()
+    app.selectbox(key="indicators.value.email_use.2").set_value(kept.key).run()
+    button(app, "Remove the value").click().run()
+    healthy(app)
+    assert indicator_values.read(own, records, "email_use") == []
+
+
+def test_a_bad_value_is_one_sentence(start, own) -> None:
+    app = part(start(own, "indicators", "vi"), "One indicator")
+    app.selectbox(key="keep.indicator").set_value("email_use").run()
+    app.number_input(key="indicators.value.email_use..0.value").set_value(120.0)
+    button(app, "Lưu").click().run()
+    assert not app.exception
+    assert "số từ 0 đến 100" in app.error[0].value
+    assert indicator_values.read(own, None, "email_use") == []
+
+
+def test_a_definition_gets_a_target_and_a_new_one_is_added(start, own) -> None:
+    app = part(start(own, "indicators", "en"), "One indicator")
+    app.selectbox(key="keep.indicator").set_value("email_use").run()
+    app.number_input(key="indicators.definition.email_use.0.target").set_value(99.0)
+    app.number_input(key="indicators.definition.email_use.0.year").set_value(2030)
+    button(app, "Save", 1).click().run()
+    healthy(app)
+    records = Records.open(own.folder.parent)
+    item = indicator_definitions.read(own, records)["email_use"]
+    assert (item.target, item.target_year) == (99.0, 2030)
+    part(app, "Table")
+    app.text_input(key="indicators.new.1.code").set_value("poles")
+    app.text_input(key="indicators.new.1.figure.vi").set_value("Cột treo cáp")
+    button(app, "Add").click().run()
+    healthy(app)
+    assert indicator_definitions.read(own, records)["poles"].title_vi == "Cột treo cáp"
+
+
+def test_computed_values_are_kept(start, own) -> None:
+    app = start(own, "indicators", "en")
+    button(app, "Keep today's computed values").click().run()
+    healthy(app)
+    records = Records.open(own.folder.parent)
+    assert len(indicators.series(own, records, "mobile_2g_area")) == 1
+
+
+def test_who_may_not_edit_only_looks_on(start, own) -> None:
+    records = Records.open(own.folder.parent)
+    wanted = {"login": "admin", "name": "A", "role": "administrator", "organisation": ""}
+    accounts.add(records, accounts.LOCAL, password="a long enough password", **wanted)
+    app = start(own, "indicators", "en")
+    healthy(app)
+    labels = {item.label for item in app.button}
+    assert "Keep today's computed values" not in labels
+    part(app, "One indicator")
+    healthy(app)
+    assert "Save" not in {item.label for item in app.button}
+
+
+def test_the_audit_says_thresholds_and_readings(start, own, ha_nam) -> None:
+    app = part(start(own, "indicators", "vi"), "Audit")
+    healthy(app)
+    said = " ".join(item.value for item in app.markdown).replace("\\", "")
+    assert "đạt 93 % diện tích" in said
+    assert "3G hoặc 4G" in said
+    assert "−" in said
+    assert "-8" not in said
+    app.number_input(key="audit.percent.mobile_3g_or_4g_area").set_value(50.0).run()
+    healthy(app)
+    assert "đạt 50 % diện tích" in " ".join(i.value for i in app.markdown).replace("\\", "")
+    others = next(i.value for i in app.dataframe if "Vì sao không kiểm chứng được" in i.value)
+    assert others["Chỉ tiêu"].str.contains("không nêu mẫu số").any()
+
+
+def test_fewer_masts_are_computed_when_asked_for(start, own, ha_nam) -> None:
+    app = part(start(own, "indicators", "en"), "Audit")
+    app.number_input(key="audit.percent.mobile_3g_or_4g_area").set_value(50.0).run()
+    button(app, "Compute with fewer masts").click().run()
+    wait_for(app, lambda a: "per 100 km²" in texts(a))
+    healthy(app)
+
+
+def test_every_code_has_a_name() -> None:
+    for item in indicator_definitions.built_in().values():
+        assert item.group in indicator_labels.GROUPS
+        assert not item.unit or item.unit == "%" or item.unit in indicator_labels.UNITS
+        assert not item.denominator or item.denominator in indicator_labels.DENOMINATORS
+        assert not item.relation or item.relation in indicator_labels.RELATIONS
+    assert set(indicator_labels.GROUPS) == set(indicator_definitions.GROUPS)
+
+
+def test_numbers_in_sentences_are_written_in_the_language(speak) -> None:
+    speak("vi")
+    assert indicator_labels.numbers("3G -87.9 dBm, 4G -105 dBm") == "3G −87,9 dBm, 4G −105 dBm"
+    assert indicator_labels.numbers("610 + 1,210 + 30.8") == "610 + 1.210 + 30,8"
+    speak("en")
+    assert indicator_labels.numbers("610 + 1,210") == "610 + 1,210"
