@@ -59,6 +59,9 @@ ELEMENTS = ("link", "site", "segment", "trench", "provider")
 #: time is asked for.
 TOGETHER = ("aggregation", "critical", "endpoint")
 
+#: States tried for the exact chance that sites are served together, before it is sampled.
+_STATES = 1_000
+
 #: Failures of each kind that a summary lists.
 _WORST = 20
 
@@ -530,6 +533,7 @@ def _together(
             group_availability=up.merged_chance,
             samples=samples,
             seed=seed,
+            state_limit=_STATES,
         )
         rows.append(
             {

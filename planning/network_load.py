@@ -51,9 +51,9 @@ class Loads:
         What a conference of all endpoints does; None where there are not two that are
         served.
     reroutes
-        A row for each link whose failure overloads others that are not overloaded anyway:
-        link_id, overloaded (how many), busiest (link_id), utilisation (of that). None
-        where the network is too large for it.
+        A row for each link whose failure overloads others that are not overloaded anyway,
+        by traffic with the data centres alone: link_id, overloaded (how many), busiest
+        (link_id), utilisation (of that). None where there are more than `MOST_CUT` links.
     """
 
     links: gpd.GeoDataFrame
@@ -105,7 +105,9 @@ def loads(live: Network, roots: Ints, served: Bools, assumed: Mapping[str, float
     weight, capacity = _weights(live), _capacity(live)
     limit = assumed["busy_limit"]
     usual = usual_demands(live, roots, served, assumed)
-    routing = traffic.route(len(live.sites), live.tail, live.head, usual, weight=weight)
+    routing = traffic.route(
+        len(live.sites), live.tail, live.head, usual, weight=weight, there_and_back=True
+    )
     share = routing.utilisation(capacity)
     # All grows alike and the ways do not depend on loads, so every link grows by the same.
     with np.errstate(over="ignore"):
@@ -118,7 +120,7 @@ def loads(live: Network, roots: Ints, served: Bools, assumed: Mapping[str, float
         years_until_limit=traffic.years_until(share, assumed["growth"], limit=limit),
     )
     links, conference = _conference(live, links, roots, served, usual, assumed)
-    return Loads(links, conference, _reroutes(live, usual, share, limit))
+    return Loads(links, conference, _reroutes(live, roots, served, share, assumed))
 
 
 def _weights(live: Network) -> Floats:
@@ -156,20 +158,32 @@ def usual_demands(
         None of sites whose bandwidth is not known; none between sites where there are
         more than `MOST_IN_PAIRS`.
     """
-    need = live.sites["bandwidth_mbps"].to_numpy(np.float64, na_value=np.nan)
-    talks = served & ~live.hub & np.isfinite(need)
-    nodes = np.flatnonzero(talks)
-    hub = _nearest_root(live, roots)[nodes]
-    with_hub = traffic.hub_demands(
-        nodes,
-        hub,
-        up_mbps=assumed["busy_share_up"] * need[nodes],
-        down_mbps=assumed["busy_share_down"] * need[nodes],
-    )
+    with_hub = _with_centre(live, roots, served, assumed)
     between = assumed["busy_share_between"]
     if len(live.sites) > MOST_IN_PAIRS or between == 0.0:
         return with_hub
-    return with_hub + traffic.site_demands(nodes, between * need[nodes])
+    nodes, need = _talking(live, served)
+    return with_hub + traffic.site_demands(nodes, between * need)
+
+
+def _with_centre(
+    live: Network, roots: Ints, served: Bools, assumed: Mapping[str, float]
+) -> traffic.Demands:
+    """Return what sites exchange with the nearest data centre."""
+    nodes, need = _talking(live, served)
+    return traffic.hub_demands(
+        nodes,
+        _nearest_root(live, roots)[nodes],
+        up_mbps=assumed["busy_share_up"] * need,
+        down_mbps=assumed["busy_share_down"] * need,
+    )
+
+
+def _talking(live: Network, served: Bools) -> tuple[Ints, Floats]:
+    """Return the sites with traffic, and the bandwidth that they need."""
+    need = live.sites["bandwidth_mbps"].to_numpy(np.float64, na_value=np.nan)
+    nodes = np.flatnonzero(served & ~live.hub & np.isfinite(need))
+    return nodes, need[nodes]
 
 
 def _nearest_root(live: Network, roots: Ints) -> Ints:
@@ -216,6 +230,7 @@ def _conference(
         mcu=mcu,
         limit=assumed["busy_limit"],
         weight=_weights(live),
+        there_and_back=True,
     )
     link_id = live.links["link_id"].to_numpy(dtype=object)
     site_id = live.sites["site_id"].to_numpy(dtype=object)
@@ -234,10 +249,11 @@ def _conference(
 
 
 def _reroutes(
-    live: Network, usual: traffic.Demands, share: Floats, limit: float
+    live: Network, roots: Ints, served: Bools, share: Floats, assumed: Mapping[str, float]
 ) -> pd.DataFrame | None:
     """Return the links whose failure overloads others; None where that is too much work."""
     columns = ["link_id", "overloaded", "busiest", "utilisation"]
+    limit = assumed["busy_limit"]
     if len(live.links) > MOST_CUT:
         return None
     # What is too full anyway is told by itself.
@@ -247,9 +263,10 @@ def _reroutes(
         live.tail,
         live.head,
         capacity,
-        usual,
+        _with_centre(live, roots, served, assumed),
         limit=limit,
         weight=_weights(live),
+        there_and_back=True,
     )
     worse = table[table["overloaded"] > 0].sort_values(
         ["greatest_utilisation", "position"], ascending=[False, True]

@@ -114,7 +114,7 @@ def _print_loads(content: Mapping[str, Any]) -> None:
     for row in (content["overloads_after_a_cut"] or [])[:3]:
         print(
             f"A cut of {row['link_id']} takes {row['busiest']} to {100.0 * row['utilisation']:.0f} "
-            "% in the busy hour"
+            "% by traffic with the data centre"
         )
     conference = content["conference"]
     if conference is not None:

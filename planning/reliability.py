@@ -18,8 +18,13 @@ Edge = tuple[int, int, float, frozenset[int]]
 _NONE: frozenset[int] = frozenset()
 
 
+#: Edges, doubtful nodes and risks that are left when nothing simplifies any more, up to
+#: which one after the other is taken as up and as down. Each is a step of recursion.
+MOST_LEFT = 300
+
+
 class TooLargeError(Exception):
-    """The limit of states is reached."""
+    """The limit of states is reached, or too much is left to try."""
 
 
 @dataclass
@@ -65,7 +70,7 @@ def chance_connected(
     Raises
     ------
     TooLargeError
-        If the limit is reached.
+        If the limit is reached, or more than `MOST_LEFT` cannot be simplified.
 
     Examples
     --------
@@ -197,10 +202,19 @@ def _solve(state: _State, budget: Budget) -> float:
         return factor
     used = {number: edge for part in kept for number, edge in part.items()}
     state = _part(state, used)
+    if _left(state) > MOST_LEFT:
+        raise TooLargeError
     key = state.key()
     if key not in budget.known:
         budget.known[key] = _factor(state, spanning, budget)
     return factor * budget.known[key]
+
+
+def _left(state: _State) -> int:
+    """Return how many edges, doubtful nodes and risks a state has."""
+    edges = state.edges()
+    risks = {name for edge in edges.values() for name in edge[3]}
+    return len(edges) + len(risks) + sum(state.up(node) < 1.0 for node in state.at)
 
 
 def _part(state: _State, edges: dict[int, Edge]) -> _State:

@@ -311,15 +311,23 @@ class _Links:
     head: Ints
     weight: Floats
     slots: tuple[Ints, Ints, Ints]
+    there_and_back: bool
 
     @staticmethod
-    def of(n_nodes: int, tail: ArrayLike, head: ArrayLike, weight: ArrayLike) -> _Links:
+    def of(
+        n_nodes: int,
+        tail: ArrayLike,
+        head: ArrayLike,
+        weight: ArrayLike,
+        there_and_back: bool = False,
+    ) -> _Links:
         ends = resilience.checked_ends(n_nodes, tail, head)
         return _Links(
             n_nodes,
             *ends,
             _finite(weight, ends[0].size, "weight"),
             resilience.half_edges(n_nodes, *ends),
+            there_and_back,
         )
 
     def route(
@@ -334,6 +342,52 @@ class _Links:
         """Return the routing, and which demands cross marked links (see the kernel)."""
         for name, nodes in (("source", demands.source), ("target", demands.target)):
             resilience.checked_nodes(nodes, self.n_nodes, name)
+
+        def one_way(some: Demands, mark: NDArray[np.uint8] | None) -> tuple[Routing, Bools]:
+            return self._one_way(
+                some,
+                split=split,
+                closed_edges=closed_edges,
+                closed_nodes=closed_nodes,
+                marked=mark,
+            )
+
+        back = self.goes_back(demands)
+        if not back.any():
+            return one_way(demands, marked)
+        there = Demands(demands.source[~back], demands.target[~back], demands.mbps[~back])
+        turned = Demands(demands.target[back], demands.source[back], demands.mbps[back])
+        swapped = None if marked is None else (((marked & 1) << 1) | (marked >> 1)).astype(np.uint8)
+        first, first_cross = one_way(there, marked)
+        second, second_cross = one_way(turned, swapped)
+        length, crosses = np.empty(back.size), np.zeros(back.size, dtype=bool)
+        length[~back], length[back] = first.length, second.length
+        crosses[~back], crosses[back] = first_cross, second_cross
+        routing = Routing(
+            first.forward_mbps + second.backward_mbps,
+            first.backward_mbps + second.forward_mbps,
+            length,
+            np.isfinite(length),
+            first.lost_mbps + second.lost_mbps,
+        )
+        return routing, crosses
+
+    def goes_back(self, demands: Demands) -> Bools:
+        """Return which demands take a way that is looked for from their source."""
+        if not self.there_and_back or not demands.source.size:
+            return np.zeros(demands.source.size, dtype=bool)
+        leaving, coming = np.bincount(demands.source), np.bincount(demands.target)
+        return np.asarray(leaving[demands.source] > coming[demands.target])
+
+    def _one_way(
+        self,
+        demands: Demands,
+        *,
+        split: bool,
+        closed_edges: Ints,
+        closed_nodes: Ints,
+        marked: NDArray[np.uint8] | None,
+    ) -> tuple[Routing, Bools]:
         weight = self.weight.copy()
         weight[closed_edges] = np.inf
         closed = np.zeros(self.n_nodes, np.uint8)
@@ -385,6 +439,7 @@ def route(
     *,
     weight: ArrayLike = 1.0,
     split: bool = True,
+    there_and_back: bool = False,
     closed_edges: ArrayLike = (),
     closed_nodes: ArrayLike = (),
 ) -> Routing:
@@ -404,6 +459,9 @@ def route(
     split
         Whether nodes split equally among the next links of all shortest ways (equal-cost
         multipath); otherwise each takes the link of lowest position.
+    there_and_back
+        Whether what many nodes get from one takes the way back of what they send to it.
+        Only equally short ways tell the difference; of large networks it is much less work.
     closed_edges, closed_nodes
         What has failed.
 
@@ -425,7 +483,7 @@ def route(
     >>> routing.forward_mbps.tolist()
     [5.0, 5.0, 5.0, 5.0]
     """
-    links = _Links.of(n_nodes, tail, head, weight)
+    links = _Links.of(n_nodes, tail, head, weight, there_and_back)
     return links.route(
         demands,
         split=split,
@@ -572,12 +630,13 @@ def conference_effect(
     limit: float = 1.0,
     weight: ArrayLike = 1.0,
     split: bool = True,
+    there_and_back: bool = False,
 ) -> ConferenceEffect:
     """Find what a conference of all these endpoints at once does.
 
     Parameters
     ----------
-    n_nodes, tail, head, weight, split
+    n_nodes, tail, head, weight, split, there_and_back
         As for `route`.
     capacity_mbps
         As for `Routing.utilisation`. [Mbit/s]
@@ -603,7 +662,7 @@ def conference_effect(
     _check_limit(limit)
     if not (math.isfinite(mbps) and mbps > 0.0):
         raise InputError("mbps is {value}, expected a rate above 0", value=mbps)
-    links = _Links.of(n_nodes, tail, head, weight)
+    links = _Links.of(n_nodes, tail, head, weight, there_and_back)
     capacity = _capacity(capacity_mbps, links.tail.size)
     streams = conference_demands(endpoints, mbps, mcu=mcu)
     none = np.empty(0, np.int64)
@@ -661,6 +720,71 @@ def _greatest(
 # Failures
 
 
+@dataclass(frozen=True)
+class _ByTarget:
+    """Loads by the node that demands go to, or that many come from.
+
+    Without an edge that carries nothing of a node, all its demands keep their ways; only
+    the rest is routed anew.
+    """
+
+    links: _Links
+    split: bool
+    parts: list[Demands]
+    forward_mbps: Floats  # of each target and edge
+    backward_mbps: Floats
+    lost_mbps: Floats
+
+    @staticmethod
+    def of(links: _Links, demands: Demands, *, split: bool) -> _ByTarget:
+        looked_from = np.where(links.goes_back(demands), -1 - demands.source, demands.target)
+        order = np.argsort(looked_from, kind="stable")
+        cuts = np.flatnonzero(np.diff(looked_from[order])) + 1
+        parts = [
+            Demands(demands.source[rows], demands.target[rows], demands.mbps[rows])
+            for rows in np.split(order, cuts)
+        ]
+        none = np.empty(0, np.int64)
+        found = [
+            links.route(part, split=split, closed_edges=none, closed_nodes=none)[0]
+            for part in parts
+        ]
+        return _ByTarget(
+            links,
+            split,
+            parts,
+            np.stack([each.forward_mbps for each in found]),
+            np.stack([each.backward_mbps for each in found]),
+            np.array([each.lost_mbps for each in found]),
+        )
+
+    @property
+    def carries(self) -> Bools:
+        """Which edges carry anything."""
+        return np.asarray(((self.forward_mbps > 0.0) | (self.backward_mbps > 0.0)).any(axis=0))
+
+    def without(self, edges: Ints) -> tuple[Floats, float]:
+        """Return the load of each edge without some, and what has no way any more."""
+        changed = ((self.forward_mbps[:, edges] > 0.0) | (self.backward_mbps[:, edges] > 0.0)).any(
+            axis=1
+        )
+        forward = self.forward_mbps[~changed].sum(axis=0)
+        backward = self.backward_mbps[~changed].sum(axis=0)
+        again = [self.parts[k] for k in np.flatnonzero(changed).tolist()]
+        if not again:
+            return np.maximum(forward, backward), 0.0
+        part = Demands(
+            np.concatenate([each.source for each in again]),
+            np.concatenate([each.target for each in again]),
+            np.concatenate([each.mbps for each in again]),
+        )
+        new, _ = self.links.route(
+            part, split=self.split, closed_edges=edges, closed_nodes=np.empty(0, np.int64)
+        )
+        lost = max(new.lost_mbps - math.fsum(self.lost_mbps[changed].tolist()), 0.0)
+        return np.maximum(forward + new.forward_mbps, backward + new.backward_mbps), lost
+
+
 def after_failures(
     n_nodes: int,
     tail: ArrayLike,
@@ -672,13 +796,14 @@ def after_failures(
     limit: float = 1.0,
     weight: ArrayLike = 1.0,
     split: bool = True,
+    there_and_back: bool = False,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> pd.DataFrame:
     """Fail every link that carries traffic, and every risk group, and route anew.
 
     Parameters
     ----------
-    n_nodes, tail, head, demands, weight, split
+    n_nodes, tail, head, demands, weight, split, there_and_back
         As for `route`.
     capacity_mbps, limit
         As for `conference_effect`.
@@ -701,20 +826,19 @@ def after_failures(
         As `route` does, or if a risk group names an edge that is not there.
     """
     _check_limit(limit)
-    links = _Links.of(n_nodes, tail, head, weight)
+    links = _Links.of(n_nodes, tail, head, weight, there_and_back)
     capacity = _capacity(capacity_mbps, links.tail.size)
     checked = resilience.checked_groups(groups or {}, links.tail.size)
-    none = np.empty(0, np.int64)
-    usual, _ = links.route(demands, split=split, closed_edges=none, closed_nodes=none)
+    usual = _ByTarget.of(links, demands, split=split)
     failures = [
-        ("edge", int(e), "", np.array([e], np.int64)) for e in np.flatnonzero(usual.load_mbps > 0.0)
+        ("edge", int(e), "", np.array([e], np.int64)) for e in np.flatnonzero(usual.carries)
     ]
     failures += [("group", -1, name, edges) for name, edges in checked.items()]
     rows = []
     for done, (kind, position, name, edges) in enumerate(failures):
         on_progress(done / len(failures))
-        routing, _ = links.route(demands, split=split, closed_edges=edges, closed_nodes=none)
-        share = routing.utilisation(capacity)
+        load, lost_mbps = usual.without(edges)
+        share = _utilisation(load, capacity)
         known = np.where(np.isnan(share), -1.0, share)
         known[edges] = -1.0
         busiest = int(np.argmax(known)) if known.size else -1
@@ -724,7 +848,7 @@ def after_failures(
                 "element": kind,
                 "position": position,
                 "name": name,
-                "lost_mbps": max(routing.lost_mbps - usual.lost_mbps, 0.0),
+                "lost_mbps": lost_mbps,
                 "greatest_utilisation": max(greatest, 0.0),
                 "busiest_edge": busiest if greatest >= 0.0 else -1,
                 "overloaded": int(np.count_nonzero(known > limit)),

@@ -91,7 +91,12 @@ def _cuts(report: FailureReport, called: Mapping[str, str]) -> None:
     """List the links whose failure overloads others."""
     if report.reroutes is None or report.reroutes.empty:
         return
-    st.write(_("When one of these links is cut, traffic takes another way and overloads it:"))
+    st.write(
+        _(
+            "When one of these links is cut, traffic with the data centre takes another way and "
+            "overloads it:"
+        )
+    )
     style.facts(
         [
             (

@@ -345,6 +345,18 @@ def test_a_ring_in_one_duct_is_worth_no_more_than_the_duct() -> None:
     assert together.value.tolist() == pytest.approx([1.0, 0.99, 0.99], abs=1e-15)
 
 
+def test_of_a_large_mesh_all_sites_together_are_sampled() -> None:
+    side = 40
+    at = np.arange(side * side).reshape(side, side)
+    tail = np.concatenate([at[:, :-1].ravel(), at[:-1].ravel()])
+    head = np.concatenate([at[:, 1:].ravel(), at[1:].ravel()])
+    found = resilience.joint_availability(
+        side * side, tail, head, [0], np.arange(side * side), edge_availability=0.9, samples=200
+    )
+    assert not found.exact
+    assert 0.0 <= found.low < found.value < found.high <= 1.0
+
+
 def test_the_work_is_limited() -> None:
     grid = nx.convert_node_labels_to_integers(nx.grid_2d_graph(5, 5))
     edges = [(a, b, 0.9, frozenset()) for a, b in grid.edges]

@@ -88,13 +88,21 @@ def test_loads_equal_those_of_demands_sent_one_by_one(problem: tuple[Any, ...]) 
 
 
 @settings(max_examples=200, deadline=None)
-@given(problems(), st.booleans())
-def test_what_comes_in_goes_out(problem: tuple[Any, ...], split: bool) -> None:
+@given(problems(), st.booleans(), st.booleans())
+def test_what_comes_in_goes_out(problem: tuple[Any, ...], split: bool, back: bool) -> None:
     n, tail, head, weight, demands, closed, shut = problem
     if demands is None:
         return
     routing = traffic.route(
-        n, tail, head, demands, weight=weight, split=split, closed_edges=closed, closed_nodes=shut
+        n,
+        tail,
+        head,
+        demands,
+        weight=weight,
+        split=split,
+        there_and_back=back,
+        closed_edges=closed,
+        closed_nodes=shut,
     )
     surplus = np.zeros(n)
     np.add.at(surplus, tail, routing.forward_mbps - routing.backward_mbps)
@@ -107,7 +115,7 @@ def test_what_comes_in_goes_out(problem: tuple[Any, ...], split: bool) -> None:
     work = float(np.dot(routing.forward_mbps + routing.backward_mbps, weight))
     due = float(np.dot(demands.mbps[routing.routed], routing.length[routing.routed]))
     assert work == pytest.approx(due, abs=1e-9)
-    if not split:
+    if not split and not back:
         single = [
             traffic.route(
                 n,
@@ -124,6 +132,46 @@ def test_what_comes_in_goes_out(problem: tuple[Any, ...], split: bool) -> None:
         assert routing.forward_mbps == pytest.approx(sum(r.forward_mbps for r in single))
         for one, mbps in zip(single, demands.mbps, strict=True):
             assert set(one.load_mbps) <= {0.0, mbps}
+
+
+def test_what_comes_takes_the_way_back_of_what_goes() -> None:
+    # Two equal ways of S1 to S0, by S2 and by S3; S4 is behind one of them only.
+    tail, head = [1, 1, 2, 3, 4], [2, 3, 0, 0, 2]
+    both = traffic.hub_demands([1, 4], 0, up_mbps=1.0, down_mbps=1.0)
+    routing = traffic.route(5, tail, head, both, there_and_back=True)
+    assert routing.forward_mbps.tolist() == routing.backward_mbps.tolist()
+    assert routing.forward_mbps.tolist() == [0.5, 0.5, 1.5, 0.5, 1.0]
+
+
+@settings(max_examples=150, deadline=None)
+@given(problems(), st.booleans())
+def test_only_what_changes_is_routed_anew_after_failures(
+    problem: tuple[Any, ...], back: bool
+) -> None:
+    n, tail, head, weight, demands, _, _ = problem
+    if demands is None or not tail:
+        return
+    groups = {"two": [0, len(tail) - 1]}
+    table = traffic.after_failures(
+        n, tail, head, 2.0, demands, groups=groups, weight=weight, there_and_back=back
+    )
+
+    def routed(closed: list[int]) -> traffic.Routing:
+        return traffic.route(
+            n, tail, head, demands, weight=weight, there_and_back=back, closed_edges=closed
+        )
+
+    usual = routed([])
+    failed = {int(row.position) for row in table.itertuples() if row.element == "edge"}
+    assert failed == set(np.flatnonzero(usual.load_mbps > 0.0).tolist())
+    for row in table.itertuples():
+        closed = [row.position] if row.element == "edge" else groups[row.name]
+        again = routed(closed)
+        assert row.lost_mbps == pytest.approx(again.lost_mbps - usual.lost_mbps, abs=1e-9)
+        if not back:
+            load = again.load_mbps.copy()
+            load[closed] = 0.0
+            assert row.greatest_utilisation == pytest.approx(load.max() / 2.0, abs=1e-9)
 
 
 def test_parallel_links_share_and_decimals_are_equally_long() -> None:
