@@ -1,22 +1,13 @@
 """The app in a real Chromium, without the Internet: both languages, no console errors."""
 
-import os
 import re
-import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
-
-from data.store import Workspace
-from tests.app.server import LAUNCH_ARGUMENTS, browser_path, serving
+from playwright.sync_api import FrameLocator, Page, expect
 
 pytestmark = pytest.mark.browser
-
-# The first page on a fresh machine waits for imports and compilation.
-expect.set_options(timeout=30_000)
 
 TITLES = {
     ("", "vi"): "Tổng quan · Thử",
@@ -30,67 +21,6 @@ TITLES = {
     ("data", "vi"): "Dữ liệu · Thử",
     ("data", "en"): "Data · Test",
 }
-
-# Opened at a page's address, Streamlit looks for its server below that address first.
-HARMLESS = re.compile(r"/_stcore/(health|host-config)$")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = browser_path()
-    if path is None:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("no Chromium on the path, but CI must run the browser tests")
-        pytest.skip("no Chromium on the path (install the package chromium)")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=list(LAUNCH_ARGUMENTS))
-        yield running
-        running.close()
-
-
-@pytest.fixture(scope="session")
-def served(computed: Workspace, tmp_path_factory) -> Iterator[tuple[str, Workspace]]:
-    folder = tmp_path_factory.mktemp("served") / "workspace"
-    shutil.copytree(computed.folder, folder)
-    with serving(folder, tmp_path_factory.mktemp("log") / "server.log") as address:
-        yield address, Workspace.open(folder)
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that fails the test if anything goes wrong in it or leaves the machine."""
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
-    opened = context.new_page()
-    faults: list[str] = []
-    missing: list[str] = []
-    opened.on(
-        "response",
-        lambda answer: missing.append(answer.url) if answer.status >= 400 else None,
-    )
-    opened.on(
-        "requestfailed",
-        # What a page gives up when it is left is no fault of it.
-        lambda request: faults.append(f"failed: {request.url} ({request.failure})"),
-    )
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on(
-        "console",
-        lambda said: (
-            faults.append(said.text) if said.type == "error" and "404" not in said.text else None
-        ),
-    )
-    opened.on(
-        "request",
-        lambda request: (
-            faults.append(f"left the machine: {request.url}")
-            if not request.url.startswith(("http://127.0.0.1", "data:", "blob:"))
-            else None
-        ),
-    )
-    yield opened
-    context.close()
-    faults += [url for url in missing if not HARMLESS.search(url)]
-    assert not [fault for fault in faults if "ERR_ABORTED" not in fault]
 
 
 def leaflet(page: Page) -> FrameLocator:
