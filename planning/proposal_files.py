@@ -26,6 +26,7 @@ from data.importers.source_file import SourceFile
 from data.records import tables
 from data.records.account_tables import now
 from data.records.engine import Records
+from data.records.failures import StaleError
 from data.records.proposal_tables import Proposal, ProposalAttachment
 from planning.accounts import Actor
 from planning.proposal_records import KIND, seen
@@ -62,6 +63,9 @@ _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _PROGRAMS = ("vbaproject.bin", "vbadata.xml", "activex")
 
 _MOST_NAME = 120
+
+#: How often a file is tried to be kept while others change the proposal.
+_TRIES = 8
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
 _UNSAFE = re.compile(r'[<>:"/\\|?*%&;`$!\'#{}\[\]=+@]')
 
@@ -231,6 +235,20 @@ def attach(
     kind = kind_of(name, content)
     digest = hashlib.sha256(content).hexdigest()
     _store(records.attachments, digest, content)
+    for attempt in range(_TRIES):
+        try:
+            return _keep(records, actor, proposal_id, safe_name(name, kind), kind, content)
+        except StaleError:
+            # Whatever else was done with the proposal leaves room for a file.
+            if attempt == _TRIES - 1:
+                raise
+    raise AssertionError
+
+
+def _keep(
+    records: Records, actor: Actor, proposal_id: int, name: str, kind: str, content: bytes
+) -> Attachment:
+    digest = hashlib.sha256(content).hexdigest()
     with records.session() as session:
         row = seen(session, actor, proposal_id)
         there = list(
@@ -252,7 +270,7 @@ def attach(
         kept = ProposalAttachment(
             proposal_id=row.id,
             sha256=digest,
-            name=safe_name(name, kind),
+            name=name,
             media_type=KINDS[kind][1],
             size=len(content),
             account_id=actor.account_id,
