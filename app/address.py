@@ -109,10 +109,18 @@ def put(parameter: str, text: str) -> None:
 
 def place() -> tuple[float, float] | None:
     """Return latitude and longitude of the place in the address, or None. [deg]."""
-    text = st.query_params.get(PLACE, "")
-    if len(text) > _LONGEST:
-        return None
-    numbers = _numbers(text)
+    return degrees(st.query_params.get(PLACE, ""))
+
+
+def degrees(text: str) -> tuple[float, float] | None:
+    """Return the latitude and longitude that a text says, or None. [deg].
+
+    Parameters
+    ----------
+    text
+        Of somebody else, e.g. "20.54, 105.92".
+    """
+    numbers = _numbers(text.replace(";", ",")) if len(text) <= _LONGEST else None
     if numbers is None or len(numbers) != 2:
         return None
     latitude_deg, longitude_deg = numbers

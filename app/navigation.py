@@ -102,7 +102,7 @@ def run() -> None:
     for key in list(st.session_state):
         if str(key).startswith(kept.PREFIX):
             st.session_state[key] = st.session_state[key]
-    page = st.navigation(_pages())
+    page = st.navigation(_pages(), expanded=True)
     style.apply()
     with st.sidebar, readable_errors():
         areas.switch()

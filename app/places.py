@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -37,6 +38,10 @@ class Reception:
         Share of locations at which the threshold is reached, 0 to 1.
     covered
         Whether that is enough.
+    asked
+        The operator whose best server it is, or "any".
+    server
+        Row of the best server in the layer `cells`; -1 without signal.
     cell_id, band, operator, mast_id, mast_name
         The best server; empty without signal.
     distance_m
@@ -49,6 +54,8 @@ class Reception:
     threshold_dbm: float
     probability: float
     covered: bool
+    asked: str = ANY_OPERATOR
+    server: int = -1
     cell_id: str = ""
     band: str = ""
     operator: str = ""
@@ -71,8 +78,12 @@ class Place:
         Height of the ground; None where the terrain is unknown. [m]
     inside
         Whether it lies on the analysis grid.
+    pixel
+        Row and column on it.
     receptions
-        One for each technology.
+        One for each technology, of the operator asked for.
+    by_operator
+        One for each technology and operator.
     """
 
     latitude_deg: float
@@ -80,7 +91,9 @@ class Place:
     zones: tuple[str, ...]
     ground_m: float | None
     inside: bool
+    pixel: tuple[int, int]
     receptions: tuple[Reception, ...]
+    by_operator: tuple[Reception, ...]
 
 
 def explain(
@@ -114,17 +127,18 @@ def explain(
     column = math.floor((x_m - grid.x_min) / grid.resolution_m)
     row = math.floor((grid.y_max - y_m) / grid.resolution_m)
     inside = 0 <= row < grid.height and 0 <= column < grid.width
-    receptions = tuple(
-        _reception(area, result, item, operator, (row, column), (x_m, y_m))
-        for item in (result.summary["provenance"]["thresholds"].values() if inside else ())
-    )
+    table = result.at(row, column) if inside else None
+    thresholds = result.summary["provenance"]["thresholds"]
+    receptions = () if table is None else tuple(_receptions(area, table, thresholds, (x_m, y_m)))
     return Place(
         latitude_deg,
         longitude_deg,
         _zones_at(study.layer(area, "zones"), x_m, y_m),
         _ground(area, x_m, y_m),
         inside,
-        receptions,
+        (row, column),
+        tuple(item for item in receptions if item.asked == operator),
+        tuple(item for item in receptions if item.asked != ANY_OPERATOR),
     )
 
 
@@ -164,41 +178,41 @@ def _ground(area: Workspace, x_m: float, y_m: float) -> float | None:
     return height if math.isfinite(height) else None
 
 
-def _reception(
+def _receptions(
     area: Workspace,
-    result: CoverageResult,
-    threshold: dict[str, object],
-    operator: str,
-    pixel: tuple[int, int],
+    table: pd.DataFrame,
+    thresholds: dict[str, dict[str, object]],
     position_m: tuple[float, float],
-) -> Reception:
-    technology = str(threshold["technology"])
-    threshold_dbm = float(str(threshold["threshold_dbm"]))
-    known = {
-        "technology": technology,
-        "metric": str(threshold["metric"]),
-        "threshold_dbm": threshold_dbm,
-    }
-    level_dbm = float(study.level(result, technology, operator).values[pixel])
-    number = int(study.server(result, technology, operator).values[pixel])
-    if not math.isfinite(level_dbm) or number < 0:
-        return Reception(level_dbm=None, probability=0.0, covered=False, **known)
-    cell = study.layer(area, "cells").iloc[number]
-    margin = float(study.fade_margin(result, technology, operator).values[pixel])
-    masts = study.layer(area, "masts")
-    mast = masts[masts["mast_id"] == cell["mast_id"]].iloc[0]
-    return Reception(
-        level_dbm=level_dbm,
-        probability=float(scipy.special.ndtr(margin)),
-        covered=bool(study.covered(result, technology, operator).values[pixel]),
-        cell_id=str(cell["cell_id"]),
-        band=_text(cell["band"]),
-        operator=str(cell["operator"]),
-        mast_id=str(cell["mast_id"]),
-        mast_name=_text(mast["name"]),
-        distance_m=math.hypot(mast.geometry.x - position_m[0], mast.geometry.y - position_m[1]),
-        **known,
-    )
+) -> Iterator[Reception]:
+    cells, masts = study.layer(area, "cells"), study.layer(area, "masts")
+    place_of = dict(zip(masts["mast_id"], range(len(masts)), strict=True))
+    for found in table.to_dict("records"):
+        technology = str(found["technology"])
+        known = {
+            "technology": technology,
+            "metric": str(thresholds[technology]["metric"]),
+            "threshold_dbm": float(str(thresholds[technology]["threshold_dbm"])),
+            "asked": str(found["operator"]),
+        }
+        number = int(found["server"])
+        if not math.isfinite(found["level_dbm"]) or number < 0:
+            yield Reception(level_dbm=None, probability=0.0, covered=False, **known)
+            continue
+        cell = cells.iloc[number]
+        mast = masts.iloc[place_of[cell["mast_id"]]]
+        yield Reception(
+            level_dbm=float(found["level_dbm"]),
+            probability=float(scipy.special.ndtr(found["fade_margin"])),
+            covered=bool(found["covered"]),
+            server=number,
+            cell_id=str(cell["cell_id"]),
+            band=_text(cell["band"]),
+            operator=str(cell["operator"]),
+            mast_id=str(cell["mast_id"]),
+            mast_name=_text(mast["name"]),
+            distance_m=math.hypot(mast.geometry.x - position_m[0], mast.geometry.y - position_m[1]),
+            **known,
+        )
 
 
 def _text(value: object) -> str:

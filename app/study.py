@@ -19,6 +19,9 @@ from data import build
 from data.grid import Raster
 from data.store import Provenance, Workspace
 
+#: Files of a workspace that its users may write themselves.
+_OWN_FILES = ("*.csv", "*.geojson", "reported.json", "patterns/*", "models/*")
+
 
 def workspace() -> Workspace:
     """Open the workspace that the session looks at: the study area's, or a scenario's.
@@ -172,10 +175,29 @@ def lookup(area: Workspace, request: run.CoverageRequest) -> CoverageResult | No
     return _result(str(folder)) if folder.exists() else None
 
 
+def state(area: Workspace) -> tuple[object, ...]:
+    """Return what everything that is computed for a workspace depends on, as a key.
+
+    Parameters
+    ----------
+    area
+        The workspace.
+
+    Returns
+    -------
+    tuple
+        Its content, the files that users may write themselves, and which results are
+        kept.
+    """
+    folder = area.folder / "results"
+    kept = tuple(sorted(path.name for path in folder.iterdir())) if folder.is_dir() else ()
+    return area.content_hash(), _own_files(area.folder), kept
+
+
 def _own_files(place: Path) -> tuple[tuple[str, int, int], ...]:
     """Return name, time and size of the files in a workspace that users may write themselves."""
     found = []
-    for path in sorted((*place.glob("*.csv"), *place.glob("patterns/*"), *place.glob("models/*"))):
+    for path in sorted(path for pattern in _OWN_FILES for path in place.glob(pattern)):
         about = path.stat()
         found.append((str(path), about.st_mtime_ns, about.st_size))
     return tuple(found)

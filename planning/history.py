@@ -58,6 +58,18 @@ class Entry:
     detail: Mapping[str, Any]
 
 
+def newest(records: Records) -> int:
+    """Return the number of the newest entry, 0 without any: whether something has changed.
+
+    Parameters
+    ----------
+    records
+        The database.
+    """
+    with records.reading() as session:
+        return session.scalar(sa.select(sa.func.max(HistoryEntry.id))) or 0
+
+
 def entries(
     records: Records,
     actor: Actor,

@@ -30,6 +30,9 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 .ps-table th:first-child, .ps-table td.ps-text { text-align: left; }
 .ps-table td.ps-text { white-space: normal; min-width: 14rem; }
 .ps-table caption { white-space: normal; }
+.ps-table th.ps-left { text-align: left; white-space: normal; }
+.ps-table thead th { white-space: normal; }
+.ps-table-wrap:focus-visible { outline: 2px solid #0b6280; outline-offset: 2px; }
 .ps-table thead th { color: #3d4f59; font-weight: 600; border-bottom: 2px solid #9fb3bd; }
 .ps-table tbody th { font-weight: 600; }
 .ps-table .ps-main { font-size: 1.12rem; font-weight: 600; font-variant-numeric: tabular-nums; }
@@ -38,6 +41,22 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 .ps-bar { display: block; height: 5px; background: #e3eaee; border-radius: 3px; margin-top: 4px;
   min-width: 90px; overflow: hidden; }
 .ps-bar > span { display: block; height: 100%; background: #0b6280; }
+.ps-wide { position: relative; height: 8px; overflow: visible; margin: .35rem 0 .3rem; }
+.ps-wide > i { position: absolute; top: 3px; height: 2px; background: #12303d; }
+.ps-wide > b { position: absolute; top: -3px; width: 2px; height: 14px; margin-left: -1px;
+  background: #b3261e; }
+.ps-tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(13.5rem, 1fr));
+  gap: .7rem; }
+.ps-tile { border: 1px solid #d3dde2; border-radius: 6px; padding: .6rem .8rem .7rem;
+  background: #ffffff; }
+.ps-tile > span { display: block; }
+.ps-tile .ps-name { font-weight: 600; font-size: .92rem; line-height: 1.3; }
+.ps-tile .ps-big { font-size: 1.75rem; font-weight: 600; line-height: 1.25;
+  font-variant-numeric: tabular-nums; }
+.ps-tile .ps-quiet { color: #4a5b65; }
+.ps-tile .ps-small, .ps-small { color: #4a5b65; font-size: .8rem; }
+.ps-tile .ps-small.ps-flag { color: #8a3d00; }
+.ps-tile .ps-said { font-size: .88rem; }
 .ps-flag { color: #8a3d00; }
 .ps-legend { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; font-size: .88rem;
   margin: 0 !important; padding: 0 !important; list-style: none; }
@@ -52,7 +71,7 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 .ps-card { border: 1px solid #d3dde2; border-radius: 6px; padding: .55rem .75rem;
   margin-bottom: .6rem; }
 .ps-card-head { display: flex; justify-content: space-between; margin-bottom: .3rem; }
-.ps-badge { font-size: .8rem; font-weight: 600; padding: .05rem .5rem; border-radius: 10px; }
+.ps-badge { white-space: nowrap; font-size: .8rem; font-weight: 600; padding: .05rem .5rem; border-radius: 10px; }
 .ps-yes { background: #d9efe9; color: #0d4f43; }
 .ps-user { margin: .3rem 0 .2rem; line-height: 1.35; overflow-wrap: anywhere; }
 .ps-no { background: #fbe3d6; color: #7a2b00; }
@@ -149,3 +168,29 @@ def facts(pairs: Sequence[tuple[str, str]]) -> None:
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs if value
     )
     st.html(f'<dl class="ps-facts">{rows}</dl>')
+
+
+def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Show texts as a table that scrolls sideways where it must.
+
+    Parameters
+    ----------
+    caption
+        What it shows; also its name for screen readers.
+    head
+        Names of the columns.
+    rows
+        Texts; the first of each row is its heading.
+    """
+    top = "".join(f'<th scope="col" class="ps-left">{escape(name)}</th>' for name in head)
+    body = "".join(
+        f'<tr><th scope="row" class="ps-left">{escape(row[0])}</th>'
+        + "".join(f'<td class="ps-text">{escape(text)}</td>' for text in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    st.html(
+        f'<div class="ps-table-wrap" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f'<table class="ps-table"><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

@@ -5,17 +5,27 @@ from __future__ import annotations
 import folium
 import streamlit as st
 
-from app import address, areas, study
-from app.components import banner, computation, map_layers, place_panel, settings, style, web_map
+from app import areas, study
+from app.components import (
+    banner,
+    computation,
+    map_layers,
+    path_profile,
+    place_panel,
+    settings,
+    style,
+    web_map,
+)
 from app.errors import readable
 from app.i18n import _, language
+from coverage.request import CoverageRequest
 from coverage.results import CoverageResult
 from data.store import Workspace
 
 
 @st.fragment
 @readable
-def _explorer(area: Workspace, result: CoverageResult) -> None:
+def _explorer(area: Workspace, request: CoverageRequest, result: CoverageResult) -> None:
     view = map_layers.choose(area, result)
     legend = st.container()
     wide, narrow = st.columns([2.6, 1], gap="medium")
@@ -38,10 +48,14 @@ def _explorer(area: Workspace, result: CoverageResult) -> None:
             tiles=view.background == "tiles",
             linked=True,
         )
-        if clicked is not None:
-            address.note_place(*clicked)
     with narrow:
-        place_panel.show(area, result, clicked or address.place(), view.operator)
+        st.subheader(_("At this place"))
+        where = place_panel.choose(area, clicked)
+        place = place_panel.show(area, result, where, view.operator)
+    if place is not None:
+        with wide:
+            place_panel.show_operators(place)
+        path_profile.show(area, request, result, place)
 
 
 def _page(area: Workspace) -> None:
@@ -50,7 +64,7 @@ def _page(area: Workspace) -> None:
     request = settings.show(area)
     result = computation.show(area, request)
     if result is not None:
-        _explorer(area, result)
+        _explorer(area, request, result)
 
 
 _page(study.workspace())

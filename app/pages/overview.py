@@ -10,13 +10,16 @@ from app.components import (
     charts,
     computation,
     figures,
+    glance,
     provenance,
     reported,
     settings,
+    tour,
     vintage,
     whole_area,
 )
 from app.components.kept import keep
+from app.errors import readable_errors
 from app.i18n import _
 from coverage.results import ANY_OPERATOR, CoverageResult
 from data.store import Workspace
@@ -96,10 +99,14 @@ def _zone_tables(area: Workspace, result: CoverageResult, operator: str) -> None
 def _page(area: Workspace) -> None:
     st.title(_("Overview · {area}", area=areas.title(area.area)))
     banner.show(area)
+    tour.show()
     request = settings.show(area)
     result = computation.show(area, request)
+    with readable_errors():
+        glance.show(area, request, area.base)
     if result is None:
         return
+    st.subheader(_("Coverage by technology and operator"))
     operators = [ANY_OPERATOR, *result.summary["provenance"]["operators"]]
     operator = st.selectbox(
         _("Operator"),

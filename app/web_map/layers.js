@@ -211,6 +211,22 @@
     window.setInterval(function () { if (text !== null) { writePosition(text); } }, 500);
   }
 
+  // A place may also be typed on the page or come with the address.
+  function followPlace(map, ring) {
+    var said = null;
+    function look() {
+      var text = parameter("at");
+      if (text === said) { return; }
+      said = text;
+      var place = numbers(text, 2);
+      if (!place) { return; }
+      ring.setLatLng(place).addTo(map);
+      if (!map.getBounds().contains(place)) { map.panTo(place); }
+    }
+    look();
+    window.setInterval(look, 500);
+  }
+
   function setUp(map, options) {
     map.attributionControl.setPrefix("Leaflet");
     L.control.scale({imperial: false}).addTo(map);
@@ -226,8 +242,7 @@
     var ring = L.circleMarker([0, 0], {radius: 9, color: "#111111", weight: 3,
       fillColor: "#ffffff", fillOpacity: 0.6, interactive: false});
     map.on("click", function (event) { ring.setLatLng(event.latlng).addTo(map); });
-    var marked = options.linked ? numbers(parameter("at"), 2) : null;
-    if (marked) { ring.setLatLng(marked).addTo(map); }
+    if (options.linked) { followPlace(map, ring); }
     // Enter asks about the middle of the map, as a click does.
     box.addEventListener("keydown", function (event) {
       if (event.key === "Enter" && event.target === box) {
