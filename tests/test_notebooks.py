@@ -69,6 +69,7 @@ def test_each_notebook_has_its_test() -> None:
         "coverage_from_scratch",
         "fibre_design",
         "network_resilience",
+        "sharing_optimisation",
     }
 
 
@@ -195,3 +196,30 @@ def test_the_calibration_notebook_finds_what_was_put_in(
     for value in (told["held_out"]["rmse_db"], told["fresh"]["mae_db"]):
         assert f"{value:.2f}" in texts
     assert pictures(notebook) == 1
+
+TELL_SHARING = """
+told = {"tradeoff": tradeoff.to_dict("records"), "notebook": summary, "written": written}
+print(json.dumps(told))
+"""
+
+
+def test_the_sharing_notebook_shows_the_figures_of_the_function(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook, told = executed("sharing_optimisation", TELL_SHARING, tmp_path / "w", monkeypatch)
+    alone = [row for row in told["tradeoff"] if not row["moves allowed"]]
+    moving = [row for row in told["tradeoff"] if row["moves allowed"]]
+    for few, many in zip(moving, alone, strict=True):
+        assert few["bound"] <= few["masts"] <= many["masts"] <= 24
+        # The engine judges by the strongest cell, the choice by each mast alone.
+        assert few["least kept, computed anew, %"] >= few["keep, %"] - 0.05
+    assert moving[-1]["masts"] < moving[0]["masts"]
+    assert told["written"]["masts_before"] == told["notebook"]["masts_before"] == 24
+
+    # And it is those figures that the reader sees.
+    texts = "".join(
+        str(output.get("data", {}).get("text/html", "")) for output in outputs(notebook)
+    )
+    for row in told["tradeoff"]:
+        assert f"{row['saving, typical']:,.0f}" in texts
+    assert pictures(notebook) == 2
