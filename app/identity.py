@@ -183,9 +183,7 @@ def enter(login: str, password: str) -> None:
     SignInError
         If that is not possible.
     """
-    token = sign_in.sign_in(records(), login, password)
-    _forget()
-    st.session_state[_TOKEN] = token
+    st.session_state[_TOKEN] = sign_in.sign_in(records(), login, password)
 
 
 def leave() -> None:

@@ -42,8 +42,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(workspace: Path, log: Path) -> Iterator[str]:
-    """Run the app on a workspace and yield its address."""
+def serving(workspace: Path, log: Path, *options: str) -> Iterator[str]:
+    """Run the app on a workspace, with further options of Streamlit, and yield its address."""
     port = free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -59,6 +59,7 @@ def serving(workspace: Path, log: Path) -> Iterator[str]:
                 "127.0.0.1",
                 "--server.headless",
                 "true",
+                *options,
             ],
             cwd=ROOT,
             env={**os.environ, "PHUSONG_WORKSPACE": str(workspace)},
