@@ -13,7 +13,7 @@ import pytest
 
 from coverage import run
 from data.store import Workspace
-from planning import fibre, network_failures
+from planning import audit, fibre, network_failures
 from tests.vectors import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -197,6 +197,7 @@ def test_the_calibration_notebook_finds_what_was_put_in(
         assert f"{value:.2f}" in texts
     assert pictures(notebook) == 1
 
+
 TELL_SHARING = """
 told = {"tradeoff": tradeoff.to_dict("records"), "notebook": summary, "written": written}
 print(json.dumps(told))
@@ -223,3 +224,36 @@ def test_the_sharing_notebook_shows_the_figures_of_the_function(
     for row in told["tradeoff"]:
         assert f"{row['saving, typical']:,.0f}" in texts
     assert pictures(notebook) == 2
+
+
+TELL_SENSITIVITY = """
+told = {"sentences": [str(item) for item in found.sentences], "models": models["percent"].to_dict()}
+told |= {"readings": found.readings["percent"].tolist(), "spans": sensitivity["span"].to_dict()}
+print(json.dumps(told))
+"""
+
+
+def test_the_sensitivity_notebook_shows_the_figures_of_the_function(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook, told = executed("sensitivity", TELL_SENSITIVITY, tmp_path / "w", monkeypatch)
+    workspace = Workspace.open(tmp_path / "w")
+    request = run.CoverageRequest(technologies=("3G", "4G"), resolution_m=500.0, radius_m=3_000.0)
+    result = run.lookup(workspace, request)
+    assert result is not None
+    again = audit.audit(workspace, result, 93.0)
+    assert told["readings"] == again.readings["percent"].tolist()
+    assert told["sentences"] == [str(item) for item in again.sentences]
+    assert told["models"]["p1812"] == pytest.approx(again.readings["percent"].iloc[2])
+    assert all(span >= 0.0 for span in told["spans"].values())
+
+    # And it is those figures that the reader sees.
+    texts = "".join(
+        str(output.get("data", {}).get("text/html", "")) + str(output.get("text", ""))
+        for output in outputs(notebook)
+    )
+    for sentence in told["sentences"]:
+        assert sentence in texts
+    for share in told["models"].values():
+        assert f"{share:.1f} %" in texts
+    assert pictures(notebook) == 3
