@@ -10,6 +10,7 @@ KINDS = {
     "data": mark("Data"),
     "indicator": mark("Indicator"),
     "proposal": mark("Proposal"),
+    "records": mark("Records"),
     "scenario": mark("Scenario"),
     "site_plan": mark("Plan of sites"),
 }

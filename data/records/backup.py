@@ -30,7 +30,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data.database import signature, sync, sync_folder
-from data.errors import InputError
+from data.errors import InputError, Message, message
 from data.records import migrations, upgrade
 from data.records.account_tables import SignInSession
 from data.records.base import Base
@@ -307,7 +307,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
             "{file} cannot be read: {reason}", file=path, reason=error.strerror or str(error)
         ) from error
     except zipfile.BadZipFile as error:
-        raise _damaged(path, "it is no ZIP file or it is cut off") from error
+        raise _damaged(path, message("it is no ZIP file or it is cut off")) from error
 
 
 def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
@@ -317,13 +317,13 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
         revision = str(manifest["revision"])
         _contents(manifest)
     except (KeyError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise _damaged(path, "its manifest is missing or not complete") from error
+        raise _damaged(path, message("its manifest is missing or not complete")) from error
     if newer or revision not in upgrade.revisions():
         raise InputError("{file} was written by a newer version of the program", file=path)
     return manifest
 
 
-def _damaged(path: Path, reason: str) -> InputError:
+def _damaged(path: Path, reason: Message) -> InputError:
     return InputError("{file} is no sound backup: {reason}", file=path, reason=reason)
 
 
@@ -380,7 +380,7 @@ def restore(
             else:
                 _restore_postgresql(records, manifest, folder)
         except (ValueError, TypeError, KeyError, sa.exc.IntegrityError) as error:
-            raise _damaged(path, "its rows do not fit the tables") from error
+            raise _damaged(path, message("its rows do not fit the tables")) from error
         if workspace_folder is not None:
             _put_workspace(folder / "workspace", workspace_folder)
     return _contents(manifest)
@@ -403,7 +403,7 @@ def _extract(archive: zipfile.ZipFile, manifest: dict[str, Any], folder: Path, p
             or ".." in parts
             or any(sign in member for sign in "\\:\0")
         ):
-            raise _damaged(path, f"it holds a file {member!r}")
+            raise _damaged(path, message("it holds a file {member}", member=repr(member)))
         target = folder.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
@@ -413,9 +413,11 @@ def _extract(archive: zipfile.ZipFile, manifest: dict[str, Any], folder: Path, p
                     digest.update(chunk)
                     file.write(chunk)
         except (KeyError, zipfile.BadZipFile, EOFError) as error:
-            raise _damaged(path, f"{member} is missing or damaged") from error
+            raise _damaged(
+                path, message("{member} is missing or damaged", member=member)
+            ) from error
         if digest.hexdigest() != expected:
-            raise _damaged(path, f"{member} was changed")
+            raise _damaged(path, message("{member} was changed", member=member))
 
 
 def _put_attachments(source: Path, target: Path) -> None:
