@@ -69,6 +69,7 @@ def test_each_notebook_has_its_test() -> None:
         "coverage_from_scratch",
         "fibre_design",
         "network_resilience",
+        "sensitivity",
         "sharing_optimisation",
     }
 
