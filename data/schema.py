@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from pandera.errors import SchemaErrors
 
 from data import geometry as geo
+from data.addresses import Range, as_range, overlapping
 from data.errors import InputError, Message, Problem, ValidationError, message
 from data.faults import Faults, shown
 from data.values import TEXT, to_date, to_flag, to_number, to_text, to_whole
@@ -643,6 +644,23 @@ NETWORK_SITES = Layer(
                 maximum=5,
                 whole=True,
                 default=3.0,
+            ),
+            "equipment": text(
+                "Equipment of the network there, such as router and firewall, with semicolons "
+                "between the pieces",
+                nullable=True,
+            ),
+            "addresses": text(
+                "Address ranges assigned to it, such as 10.48.12.0/24, with semicolons between",
+                nullable=True,
+            ),
+            "security_level": number(
+                "Security level that was approved for it",
+                "",
+                minimum=1,
+                maximum=5,
+                nullable=True,
+                whole=True,
             ),
         }
     ),
@@ -1379,6 +1397,7 @@ def _check_network_sites(
         message("expected the day of the connection; it counts as connected from the start"),
         "warning",
     )
+    _check_addresses(columns["addresses"], faults)
     early = is_connected & (connected < columns["planned_on"]).fillna(False)
     faults.values(
         "connected_on",
@@ -1414,6 +1433,30 @@ def _check_network_sites(
             message("outside the study area; kept"),
             "warning",
         )
+
+
+def _check_addresses(addresses: pd.Series, faults: Faults) -> None:
+    """Report what is no address range, and ranges that another site has, too."""
+    wrong = np.zeros(len(addresses), bool)
+    ranges: list[tuple[int, Range]] = []
+    for position, cell in enumerate(addresses.tolist()):
+        for part in listed(cell):
+            found = as_range(part)
+            if found is None:
+                wrong[position] = True
+            else:
+                ranges.append((position, found))
+    expected = message("expected address ranges such as 10.48.12.0/24")
+    faults.values("addresses", wrong, addresses, expected)
+    twice = np.zeros(len(addresses), bool)
+    twice[list(overlapping(ranges))] = True
+    faults.values(
+        "addresses",
+        twice & ~wrong,
+        addresses,
+        message("a range that another site has, too; kept"),
+        "warning",
+    )
 
 
 def _check_network_links(
@@ -1475,9 +1518,25 @@ def route_segments(route: object) -> list[str]:
     >>> route_segments("F1; F2;;F1"), route_segments(None)
     (['F1', 'F2'], [])
     """
-    if not isinstance(route, str):
+    return listed(route)
+
+
+def listed(cell: object) -> list[str]:
+    """Return the parts of a text with semicolons between them, each once.
+
+    Parameters
+    ----------
+    cell
+        A text, or a missing value.
+
+    Returns
+    -------
+    list of str
+        Parts in their order.
+    """
+    if not isinstance(cell, str):
         return []
-    names = (name.strip() for name in route.split(LIST_SEPARATOR))
+    names = (name.strip() for name in cell.split(LIST_SEPARATOR))
     return list(dict.fromkeys(name for name in names if name))
 
 

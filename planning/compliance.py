@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import dijkstra
 
 from coverage.own_table import read_own_table
+from data import schema
+from data.addresses import as_range, overlapping
 from data.errors import InputError, Message, message
 from data.store import Workspace
 from data.vintages import iso
@@ -73,7 +75,7 @@ KINDS = {
     "delay": "ms",
     "loss": "%",
     "addressing": "",
-    "security_level": "",
+    "security_level": "level",
 }
 
 _WIRED = ("fibre", "copper")
@@ -149,8 +151,10 @@ class Norm:
             "availability": message("an availability of at least {value} %", value=value),
             "delay": message("a delay of at most {value} ms to a data centre", value=value),
             "loss": message("a loss of at most {value} % to a data centre", value=value),
-            "addressing": message("addresses by the plan"),
-            "security_level": message("an approved security level"),
+            "addressing": message("address ranges of their own"),
+            "security_level": message(
+                "an approved security level of at least {value}", value=value
+            ),
         }[self.kind]
 
     def holds_on(self, day: str | None) -> bool:
@@ -354,6 +358,20 @@ class _Facts:
         self.node = np.array([where.get(name, -1) for name in self.sites["site_id"]], np.int64)
 
     @cached_property
+    def addresses(self) -> tuple[BoolArray, BoolArray]:
+        """Which sites have address ranges, and which share one with another site."""
+        ranges = [
+            (position, found)
+            for position, cell in enumerate(self.sites["addresses"].tolist())
+            for part in schema.listed(cell)
+            if (found := as_range(part)) is not None
+        ]
+        given, twice = (np.zeros(len(self.sites), bool) for _ in range(2))
+        given[[position for position, _ in ranges]] = True
+        twice[list(overlapping(ranges))] = True
+        return given, twice
+
+    @cached_property
     def protected(self) -> BoolArray:
         """Which live sites no single failure cuts off, providers and data centres aside."""
         groups = {
@@ -428,12 +446,6 @@ class _Facts:
 
 def _check_one(facts: _Facts, norm: Norm) -> Finding:
     sites = facts.sites
-    if norm.kind in ("addressing", "security_level"):
-        said = {
-            "addressing": message("not checked: the inventory holds no addresses"),
-            "security_level": message("not checked: the inventory holds no security levels"),
-        }[norm.kind]
-        return Finding(norm, "cannot be checked", 0, 0, 0, said)
     about = SITES[norm.sites](sites).to_numpy(bool)
     if norm.kind not in ("connected_share", "lan_share", "video_conference_share"):
         about = about & sites["connected"].to_numpy(bool)
@@ -466,7 +478,10 @@ _SHARES = (
 )  # fmt: skip
 
 #: Kinds that need no data centre.
-_LOCAL = ("connected_share", "lan_share", "video_conference_share", "bandwidth")
+_LOCAL = (
+    "connected_share", "lan_share", "video_conference_share", "bandwidth", "addressing",
+    "security_level",
+)  # fmt: skip
 
 
 def _judged(facts: _Facts, norm: Norm) -> tuple[BoolArray, BoolArray]:
@@ -487,6 +502,12 @@ def _judged(facts: _Facts, norm: Norm) -> tuple[BoolArray, BoolArray]:
         good = best >= norm.value
         # Beside a small link with a figure there may be a larger one without.
         return good, ~good & ~_some_without(facts)
+    if norm.kind == "addressing":
+        given, twice = facts.addresses
+        return given & ~twice, twice
+    if norm.kind == "security_level":
+        level = sites["security_level"].to_numpy(np.float64, na_value=np.nan)
+        return level >= norm.value, level < norm.value
     least, most = (
         _at(facts.node, values, np.nan)
         for values in {

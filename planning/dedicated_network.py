@@ -588,7 +588,7 @@ def _shares(
 
 
 def _groups(sites: gpd.GeoDataFrame, live: Network) -> pd.DataFrame:
-    """Count the connected sites of each provider, and the live links by medium."""
+    """Count connected sites by provider and by equipment, and live links by medium."""
     rows: list[dict[str, Any]] = []
     connected = sites[sites["connected"]]
     named = connected["providers"].str.split("; ")
@@ -599,6 +599,11 @@ def _groups(sites: gpd.GeoDataFrame, live: Network) -> pd.DataFrame:
             {"measure": "provider", "level": level, "group": name, "count": n, "of": len(mine)}
             for name, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         ]
+    pieces = connected["equipment"].map(schema.listed).explode().dropna().value_counts()
+    rows += [
+        {"measure": "equipment", "level": ALL, "group": name, "count": n, "of": len(connected)}
+        for name, n in sorted(pieces.items(), key=lambda item: (-item[1], item[0]))
+    ]
     media = live.links["medium"].value_counts()
     rows += [
         {"measure": "links", "level": ALL, "group": name, "count": n, "of": len(live.links)}

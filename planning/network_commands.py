@@ -90,6 +90,8 @@ def _print_state(content: Mapping[str, Any], state: NetworkStatus) -> None:
     for entry in content["providers"]:
         if entry["level"] == "all":
             print(f"  provider {entry['group']}: {_of(entry)} of the connected sites")
+    for entry in content["equipment"]:
+        print(f"  {entry['group']}: at {_of(entry)} of the connected sites")
     for entry in content["zones_with_conference"]:
         print(f"  zones of level {entry['level']} with an endpoint: {_of(entry)}")
     for note in content["notes"]:

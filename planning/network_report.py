@@ -316,6 +316,7 @@ def summary(
         "levels": levels,
         "zones": zones,
         "providers": _listed(whole, "provider"),
+        "equipment": _listed(whole, "equipment"),
         "media": _listed(whole, "links"),
         "bandwidth": _listed(whole, "bandwidth") + _listed(whole, "bandwidth_need"),
         "zones_with_conference": _listed(whole, "zones_with_conference"),

@@ -304,6 +304,18 @@ def _groups(state: NetworkStatus) -> None:
                 for row in media.to_dict("records")
             ]
         )
+    pieces = rows[rows["measure"] == "equipment"]
+    if len(pieces):
+        with st.expander(_("Equipment at connected sites"), icon=":material/router:"):
+            style.facts(
+                [
+                    (
+                        row["group"],
+                        f"{_of(row['count'], row['of'])} ({formats.percent(row['share'])})",
+                    )
+                    for row in pieces.to_dict("records")
+                ]
+            )
 
 
 def _small_share(cells: pd.DataFrame, level: str, group: str) -> str:

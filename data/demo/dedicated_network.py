@@ -63,6 +63,16 @@ _CONNECTED, _PLANNED = 0.58, 0.33
 #: Communes for one node that gathers them.
 _COMMUNES_PER_NODE = 6.0
 
+#: What stands at a connected site by its role, by general knowledge of such networks.
+_EQUIPMENT = {
+    "hub": "Bộ định tuyến lõi; Tường lửa; Bộ chuyển mạch",
+    "aggregation": "Bộ định tuyến; Bộ chuyển mạch",
+    "access": "Bộ định tuyến",
+}
+
+#: What endpoints of conferences have besides.
+_ENDPOINT_EQUIPMENT = {"hub": "Cầu hội nghị (MCU)", "": "Thiết bị hội nghị truyền hình"}
+
 #: How far a site may be from a fibre node of its provider for a route. [m]
 _REACH_M = 3_000.0
 
@@ -152,7 +162,7 @@ class _Work:
         """Add a site and return its identifier."""
         name = f"NS{len(self.sites) + 1:04d}"
         self.number[name] = len(self.sites)
-        self.sites.append({"site_id": name, **values})
+        self.sites.append({"site_id": name, "equipment": _equipment(values), **values})
         return name
 
     def link(self, start: str, end: str, provider: str, capacity: float, **values: Any) -> None:
@@ -464,6 +474,17 @@ class _Routes:
         return LIST_SEPARATOR.join(names)
 
 
+def _equipment(site: dict[str, Any]) -> str | None:
+    """Return what stands at a site, None where it is not connected."""
+    if site["status"] != "connected":
+        return None
+    role = site["role"]
+    if not site["video_conference"]:
+        return _EQUIPMENT[role]
+    more = _ENDPOINT_EQUIPMENT.get(role, _ENDPOINT_EQUIPMENT[""])
+    return f"{_EQUIPMENT[role]}; {more}"
+
+
 def _end(line: Any, which: int) -> shapely.Point:
     part = shapely.get_geometry(line, which) if line.geom_type == "MultiLineString" else line
     return shapely.get_point(part, which)
@@ -472,7 +493,7 @@ def _end(line: Any, which: int) -> shapely.Point:
 _SITE_COLUMNS = (
     "site_id", "name", "agency", "level", "zone_code", "address", "role", "status",
     "connected_on", "planned_on", "valid_from", "valid_to", "lan", "video_conference",
-    "bandwidth_mbps", "criticality", "xy",
+    "bandwidth_mbps", "criticality", "equipment", "xy",
 )  # fmt: skip
 _LINK_COLUMNS = (
     "link_id", "from_site", "to_site", "provider", "medium", "ownership", "capacity_mbps",

@@ -67,6 +67,11 @@ def only(said: list[str]) -> str:
          "at most 1000000 Mbit/s)")),
         (0, {"criticality": 6.0},
          "error: tệp.csv, row 2, column criticality: 6 (expected a whole number from 1 to 5)"),
+        (0, {"addresses": "10.0.0.0/24; 10.0.300.0/24"},
+         ("error: tệp.csv, row 2, column addresses: '10.0.0.0/24; 10.0.300.0/24' (expected address "
+         "ranges such as 10.48.12.0/24)")),
+        (0, {"security_level": 6.0},
+         "error: tệp.csv, row 2, column security_level: 6 (expected a whole number from 1 to 5)"),
         (0, {"level": "region"}, "error: tệp.csv, row 2, column level: 'region' (expected one of"),
         (0, {"status": None}, "error: tệp.csv, row 2, column status: no value (expected one of"),
         (0, {"connected_on": "1/5/2019"},
@@ -78,6 +83,15 @@ def test_faults_of_a_site_are_named(row: int, changes: dict[str, object], said: 
     for name, value in changes.items():
         frame.loc[row, name] = value
     assert only(problems("network_sites", frame)).startswith(said)
+
+
+def test_two_sites_with_one_address_range_are_doubtful() -> None:
+    frame = samples.network_sites()
+    frame["addresses"] = ["10.0.0.0/16", "10.1.0.0/24; 10.0.7.0/24", "10.2.0.0/24"]
+    said = problems("network_sites", frame)
+    assert [text.partition(": ")[0] for text in said] == ["warning", "warning"]
+    assert "row 2, column addresses: '10.0.0.0/16' (a range that another site has" in said[0]
+    assert "row 3, column addresses" in said[1]
 
 
 def test_sites_are_compared_with_zones() -> None:

@@ -83,8 +83,8 @@ def test_what_is_not_there_cannot_be_checked(inventory: Inventory) -> None:
     )
     for kind in ("addressing", "security_level"):
         (one,) = found(inventory, norm(kind))
-        assert one.result == "cannot be checked"
-        assert str(one.evidence).startswith("not checked: the inventory holds no")
+        assert (one.result, one.unknown) == ("cannot be checked", 5)
+        assert str(one.evidence) == "0 of 5 sites meet it, 5 lack figures"
     without = Inventory(
         inventory.sites.assign(role=inventory.sites["role"].replace("hub", "access")),
         inventory.links,
@@ -93,6 +93,26 @@ def test_what_is_not_there_cannot_be_checked(inventory: Inventory) -> None:
         (one,) = found(without, norm(kind, 1.0))
         assert one.result == "cannot be checked"
         assert "no connected site is a data centre" in str(one.evidence)
+
+
+def test_addresses_and_security_levels_are_checked_where_they_are_known(
+    inventory: Inventory,
+) -> None:
+    connected = inventory.sites["status"] == "connected"
+    ranges = [f"10.1.{k}.0/24" if here else None for k, here in enumerate(connected)]
+    sites = inventory.sites.assign(addresses=ranges, security_level=3.0)
+    known = Inventory(sites, inventory.links)
+    assert said(known, norm("addressing"))[:2] == ("met", 5)
+    assert said(known, norm("security_level", 3.0))[:2] == ("met", 5)
+    # The second one lies in a range of the first, and has a lower level.
+    first, second = np.flatnonzero(connected)[:2]
+    sites.loc[sites.index[first], "addresses"] = "10.1.0.0/16; fd00::/48"
+    sites.loc[sites.index[second], "security_level"] = 2.0
+    (one,) = found(known, norm("addressing"))
+    assert one.result == "not met"
+    assert one.failing == tuple(sites.loc[connected, "site_id"])
+    (one,) = found(known, norm("security_level", 3.0))
+    assert (one.result, one.failing) == ("not met", (sites["site_id"].iloc[second],))
 
 
 def test_bandwidth_is_that_of_the_largest_link(inventory: Inventory) -> None:

@@ -246,6 +246,22 @@ def test_providers_are_counted_by_their_live_links() -> None:
     assert state.figure("links", group="copper") == (1, 3)
 
 
+def test_equipment_is_counted_by_the_connected_sites_that_have_it() -> None:
+    at = sites(
+        [
+            {"role": "hub", "equipment": "Router; Firewall; Router"},
+            {"equipment": "Router"},
+            {"status": "planned", "connected_on": None, "equipment": "Router"},
+            {},
+        ]
+    )
+    state = network.status(Inventory(at, links([])))
+    assert state.figure("equipment", group="Router") == (2, 3)
+    assert state.figure("equipment", group="Firewall") == (1, 3)
+    graph = state.network.to_networkx()
+    assert graph.nodes["S0"]["equipment"] == "Router; Firewall; Router"
+
+
 def test_links_in_one_duct_or_trench_are_one_risk() -> None:
     segments = gpd.GeoDataFrame(
         {
@@ -371,7 +387,7 @@ def test_the_command_writes_the_state_of_a_day(
     said = capsys.readouterr().out
     assert "on 2026-07-01, illustrative: 3 live links" in said
     assert "commune: connected 2 of 2 (100.0 %)" in said
-    assert "cannot be checked: all: addresses by the plan" in said
+    assert "cannot be checked: all: address ranges of their own" in said
     content = json.loads((out / "network.json").read_text("utf-8"))
     assert content["day"] == "2026-07-01"
     assert content["levels"][0]["connected"] == {"count": 3, "of": 3, "percent": 100.0}
