@@ -199,11 +199,14 @@ class Evaluator:
             cells_of(self.workspace),
             site_request.cell_table(self.workspace.folder),
         )
+        # Whatever is wrong with the mast or its cells is said here.
+        changed = scenario_network.network(self.workspace, [_hung(site, organisation, cells)])
         with self._lock:
             live = self._network_for(request, cells)
             before = _State(live)
             try:
-                proposed = self._gain(live, _hung(site, organisation, cells), before)
+                live.change(*changed)
+                proposed = _Gain(before, live, self._finest)
                 on_progress(0.4)
                 alternatives = self._alternatives(
                     live, before, site, organisation, place, cells, proposed
@@ -240,10 +243,6 @@ class Evaluator:
             return self._live
         return self._load(request, new)
 
-    def _gain(self, live: whatif.LiveNetwork, change: Change, before: _State) -> _Gain:
-        live.change(*scenario_network.network(self.workspace, [change]))
-        return _Gain(before, live, self._finest)
-
     def _alternatives(
         self,
         live: whatif.LiveNetwork,
@@ -269,9 +268,9 @@ class Evaluator:
                 {**cell, "antenna_height_m": min(float(cell["antenna_height_m"]), top)}
                 for cell in cells
             ]
-            gain = self._gain(
-                live, Change("edit", {"mast_id": mast["mast_id"]}, tuple(moved)), before
-            )
+            hung = Change("edit", {"mast_id": mast["mast_id"]}, tuple(moved))
+            live.change(*scenario_network.network(self.workspace, [hung]))
+            gain = _Gain(before, live, self._finest)
             there = sorted(set(known.loc[known["mast_id"] == mast["mast_id"], "operator"]))
             room = mast["max_tenants"]
             if pd.isna(room):

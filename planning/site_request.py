@@ -200,23 +200,20 @@ def checked(given: Mapping[str, Any]) -> SiteRequest:
     tenants = _figure(given, "max_tenants", 100.0)
     if tenants is not None and not (tenants.is_integer() and tenants >= 1):
         raise _wrong("max_tenants", tenants, message("expected a whole number from 1 to 100"))
+    place = {"lon": _degrees(given, "lon", 180.0), "lat": _degrees(given, "lat", 90.0)}
+    common: dict[str, Any] = {**texts, **place, "technologies": technologies, "cells": cells}
+    if kind == "share":
+        # What stands there is known; only what comes is asked for.
+        return SiteRequest(**common, kind="share")
     return SiteRequest(
-        reference=texts["reference"],
-        lon=_degrees(given, "lon", 180.0),
-        lat=_degrees(given, "lat", 90.0),
-        kind="share" if kind == "share" else "new",
-        name=texts["name"],
         # Of a new mast the code is made later, so that it is nobody else's.
-        mast_id=texts["mast_id"] if kind == "share" else "",
+        **{**common, "mast_id": ""},
         mast_class=mast_class,
         height_m=height or 0.0,
         building_height_m=building,
         radius_m=_figure(given, "radius_m", 100.0),
         shareable=bool(given.get("shareable", False)),
         max_tenants=None if tenants is None else int(tenants),
-        technologies=technologies,
-        cells=cells,
-        note=texts["note"],
     )
 
 
