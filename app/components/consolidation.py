@@ -100,6 +100,7 @@ def _request(area: Workspace, coverage: CoverageRequest) -> ConsolidationRequest
         format_func=lambda name: _(MEASURES[name]),
         key=keep("consolidation_measure", "area", list(MEASURES)),
         required=True,
+        wrap=True,
     )
     objective = second.segmented_control(
         _("Wanted"),
@@ -107,6 +108,7 @@ def _request(area: Workspace, coverage: CoverageRequest) -> ConsolidationRequest
         format_func=lambda name: _(OBJECTIVES[name]),
         key=keep("consolidation_objective", "masts", list(OBJECTIVES)),
         required=True,
+        wrap=True,
     )
     moves = third.toggle(
         _("Operators may move to masts of others"), key=keep("consolidation_moves", True)

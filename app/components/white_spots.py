@@ -91,7 +91,7 @@ def show(area: Workspace, coverage: CoverageRequest) -> None:
 
 def _request(area: Workspace, coverage: CoverageRequest) -> WhiteSpotRequest:
     technologies = list(coverage.technologies)
-    first, second, third, fourth = st.columns([2, 2, 2, 2], vertical_alignment="bottom")
+    first, second, third, fourth = st.columns([2, 2, 3, 2], vertical_alignment="bottom")
     default = "4G" if "4G" in technologies else technologies[-1]
     technology = first.segmented_control(
         _("Technology"),
@@ -114,6 +114,7 @@ def _request(area: Workspace, coverage: CoverageRequest) -> WhiteSpotRequest:
         format_func=orders.get,
         key=keep("white_order", "people", list(orders)),
         required=True,
+        wrap=True,
     )
     most = fourth.select_slider(
         _("Spots looked into"), MOST, format_func=formats.number, key=keep("white_most", 40, MOST)
@@ -122,8 +123,9 @@ def _request(area: Workspace, coverage: CoverageRequest) -> WhiteSpotRequest:
     names = dict(zip(zones["code"].astype(str), zones["name"], strict=True))
     codes = sorted(names, key=lambda code: formats.sort_key(names[code]))
     chosen = st.multiselect(
-        _("Communes (all if none is chosen)"),
+        _("Communes"),
         codes,
+        placeholder=_("All communes"),
         format_func=names.get,
         key=keep("white_communes", []),
     )
