@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import hashlib
 import json
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +34,9 @@ LAST = "last.json"
 MOST = 8
 
 _ABOUT = "about.json"
+
+#: Age from which an unfinished report belongs to nobody. [s]
+_ABANDONED_S = 86_400.0
 
 Progress = Callable[[float], None]
 
@@ -286,7 +291,11 @@ def preview(
 
 
 def _forget(home: Path) -> None:
-    """Drop the oldest reports beyond those that are kept."""
+    """Drop the oldest reports beyond those that are kept, and what a killed program left."""
+    for part in home.glob(".part-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(part, ignore_errors=True)
     made = [path for path in home.iterdir() if (path / _ABOUT).is_file()]
     made.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for path in made[MOST:]:

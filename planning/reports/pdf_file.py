@@ -156,6 +156,7 @@ class _Passes:
         self._on_progress = on_progress
         self._size = 1.0
         self._pass = 0
+        self._done = 0.0
 
     def __call__(self, kind: str, value: Any) -> None:
         if kind == "SIZE_EST":
@@ -164,7 +165,9 @@ class _Passes:
             self._pass += 1
         elif kind == "PROGRESS":
             share = min(float(value) / self._size, 1.0)
-            self._on_progress(min(0.5 * (self._pass - 1 + share), 0.98))
+            # What is split counts anew, but a bar does not go back.
+            self._done = max(self._done, min(0.5 * (self._pass - 1 + share), 0.98))
+            self._on_progress(self._done)
 
 
 class _Heading(Text):
