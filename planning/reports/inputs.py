@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from coverage import products, run
-from coverage.request import default_technologies
+from coverage.request import default_technologies, make_plan
 from coverage.results import CoverageResult
 from data import quality, vintages
 from data.errors import InputError, Message, message
@@ -48,6 +48,9 @@ PARTS: dict[str, Message] = {
 
 #: Parts that a report has where nobody chooses; a sharing plan takes minutes.
 DEFAULT_PARTS = tuple(part for part in PARTS if part != "sharing")
+
+#: Without these there is no coverage.
+COVERAGE_LAYERS = ("masts", "cells", "terrain")
 
 #: Smallest place without coverage that is listed. [km²]
 LEAST_HOLE_KM2 = 0.05
@@ -249,11 +252,14 @@ def gather(
     Raises
     ------
     InputError
-        If the workspace has no zones.
+        If the workspace has no zones, or the coverage asked for does not exist.
     """
     finest_level(workspace.read("zones"))
     parts = checked_parts(parts)
     request = request or default_request(workspace)
+    if all(workspace.has(layer) for layer in COVERAGE_LAYERS):
+        # A setting that does not exist is no gap in the data.
+        make_plan(workspace, request)
     missing: dict[str, Message] = {}
 
     def attempt(part: str, work: Callable[[], Any]) -> Any:
@@ -317,7 +323,7 @@ def _coverage(
     scheduler: str | None,
     on_progress: Progress,
 ) -> CoverageResult:
-    for layer in ("masts", "cells", "terrain"):
+    for layer in COVERAGE_LAYERS:
         if not workspace.has(layer):
             raise InputError("The workspace has no {layer}", layer=layer)
     return run.compute(
