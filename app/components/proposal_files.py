@@ -57,6 +57,7 @@ def _add(actor: Actor, proposal: Proposal) -> None:
     given = st.file_uploader(
         _("PDF, PNG, JPEG, Word, Excel or ZIP, at most {size} MB", size=_most()),
         key=f"attach-{proposal.id}-{turn}",
+        max_upload_size=round(proposal_files.MOST_BYTES / 1e6),
     )
     if given is None:
         return

@@ -49,7 +49,9 @@ def show(area: Workspace, actor: Actor) -> None:
     turn = st.session_state.get("proposal.import", 0)
     style.uploader_text(_("Choose a file"))
     given = st.file_uploader(
-        _("CSV, Excel, KML, KMZ, GeoPackage or GeoJSON, at most 50 MB"), key=f"import-{turn}"
+        _("CSV, Excel, KML, KMZ, GeoPackage or GeoJSON, at most 50 MB"),
+        key=f"import-{turn}",
+        max_upload_size=50,
     )
     if given is None:
         return

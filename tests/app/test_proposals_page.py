@@ -1,0 +1,266 @@
+"""The page of proposals: by role, in both languages, used twice; and what others have typed."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from app import identity, jobs
+from app.markdown import plain
+from data.records.engine import Records
+from data.store import Workspace
+from planning import proposal_files, proposal_news, proposals
+from planning.accounts import Actor, Role
+from planning.proposal_workflow import Status
+from tests.app.test_pages import healthy, texts
+
+CARRIER = Actor(None, "carrier", Role.CARRIER, "A")
+OTHER = Actor(None, "other", Role.CARRIER, "B")
+PLANNER = Actor(None, "planner", Role.PLANNER)
+ADMINISTRATOR = Actor(None, "local", Role.ADMINISTRATOR)
+TITLES = {"vi": "Đề xuất · Thử", "en": "Proposals · Test"}
+HOSTILE = "<script>alert(1)</script> **x** :red[y] <img src=x onerror=alert(2)>"
+
+
+@pytest.fixture
+def records(own: Workspace, monkeypatch) -> Records:
+    monkeypatch.delenv("PHUSONG_DATABASE_URL", raising=False)
+    return Records.open(own.folder.parent)
+
+
+@pytest.fixture
+def acting(monkeypatch):
+    """Choose who uses the session."""
+
+    def use(actor: Actor) -> Actor:
+        monkeypatch.setattr(identity, "actor", lambda: actor)
+        return actor
+
+    return use
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_left():
+    yield
+    for key in list(jobs.JOBS._jobs):
+        jobs.JOBS.forget(key)
+
+
+def middle(area: Workspace) -> tuple[float, float]:
+    point = area.read("zones").geometry.to_crs("EPSG:4326").union_all().centroid
+    return point.x, point.y
+
+
+def make(records: Records, area: Workspace, actor: Actor = CARRIER, **changes):
+    lon, lat = middle(area)
+    wish = {
+        "reference": "HNM-1", "lon": lon, "lat": lat, "height_m": 42.0,
+        "mast_class": "A2b", "technologies": "4G",
+    } | changes  # fmt: skip
+    return proposals.create(records, actor, area.folder.name, wish, submit=True)
+
+
+def opened(start, own, language: str, part: str = "proposals"):
+    app = start(own, "proposals", language)
+    if part != "proposals":
+        app.session_state["proposals.part"] = part
+        app.run()
+    return app
+
+
+def named(app, kind: str, key: str):
+    return next(item for item in app.get(kind) if item.key and item.key.endswith(key))
+
+
+def press(app, label: str):
+    next(item for item in app.button if item.label == label).click().run()
+    return app
+
+
+def wait_for(app, condition, seconds: float = 120.0):
+    end = time.monotonic() + seconds
+    while not condition(app):
+        assert time.monotonic() < end, texts(app)
+        time.sleep(0.3)
+        app.run()
+    return app
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize("actor", [CARRIER, PLANNER, ADMINISTRATOR], ids=lambda a: a.role.value)
+def test_every_part_shows_and_shows_again(start, own, acting, language, actor) -> None:
+    acting(actor)
+    parts = ["proposals", "plans", "news"]
+    if actor is not PLANNER:
+        parts += ["import"]
+    app = opened(start, own, language)
+    assert app.title[0].value == TITLES[language]
+    for part in parts:
+        app.session_state["proposals.part"] = part
+        for _ in range(2):
+            app.run()
+            healthy(app)
+    assert len(app.info) > 0 or actor is not PLANNER
+
+
+def test_a_visitor_does_not_find_the_page(start, own, acting) -> None:
+    acting(Actor(None, "visitor", Role.VIEWER))
+    app = start(own, "overview", "en")
+    with pytest.raises(ValueError, match="Could not find a navigation page"):
+        app.switch_page("app/pages/proposals.py")
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_what_others_typed_is_shown_as_it_is(start, own, records, acting, language) -> None:
+    made = make(records, own, reference=HOSTILE, name=HOSTILE, note=HOSTILE)
+    proposals.comment(records, CARRIER, made.id, HOSTILE)
+    proposal_files.attach(records, CARRIER, made.id, HOSTILE, b"%PDF-1.7\n")
+    acting(PLANNER)
+    app = opened(start, own, language)
+    app.session_state["proposal.chosen"] = made.id
+    app.run()
+    tabs = [tab.label for tab in app.tabs]
+    for label in tabs:
+        app.session_state[f"proposal-{made.id}-part"] = label
+        app.run()
+        healthy(app)
+        for item in app.get("html"):
+            assert "<script>alert" not in item.proto.body
+            assert "<img src=x" not in item.proto.body
+        for item in app.markdown:
+            assert "<script>" not in item.value.replace(plain("<script>"), "")
+            assert HOSTILE not in item.value
+            assert not item.allow_html or "alert(1)" not in item.value
+    assert any(plain(HOSTILE) in item.value for item in app.get("subheader"))
+    app.session_state["proposals.part"] = "news"
+    app.run()
+    healthy(app)
+    assert not any(HOSTILE in item.value for item in app.markdown)
+    assert any(plain(HOSTILE) in item.value for item in app.markdown)
+
+
+def test_tooltips_of_the_map_are_escaped(own, speak, monkeypatch) -> None:
+    from app.components import proposal_map, web_map
+
+    speak("en")
+    drawn: list[web_map.Dot] = []
+    monkeypatch.setattr(
+        web_map, "dots_group", lambda name, dots, colour="": drawn.extend(dots) or name
+    )
+    proposal_map.layers(own, middle(own), HOSTILE, None, "", "")
+    (site,) = [dot for dot in drawn if dot.tip[0] == HOSTILE]
+    assert "&lt;script&gt;" in web_map._tip(site.tip)
+    assert "<script>" not in web_map._tip(site.tip)
+    assert "<img" not in web_map._tip(site.tip)
+
+
+def test_another_carriers_number_shows_nothing(start, own, records, acting) -> None:
+    made = make(records, own, name="secret")
+    mine = make(records, own, OTHER, reference="MINE")
+    acting(OTHER)
+    app = opened(start, own, "en")
+    app.session_state["proposal.chosen"] = made.id
+    app.run()
+    healthy(app)
+    assert "secret" not in texts(app)
+    assert "HNM-1" not in texts(app)
+    app.session_state["proposal.chosen"] = mine.id
+    app.run()
+    assert any("MINE" in item.value for item in app.get("subheader"))
+
+
+def test_a_planner_gives_a_proposal_back_and_consents(start, own, records, acting) -> None:
+    made = make(records, own)
+    acting(PLANNER)
+    app = opened(start, own, "en")
+    app.session_state["proposal.chosen"] = made.id
+    app.run()
+    app.session_state[f"decide-{made.id}-{made.version}"] = "Ask for changes"
+    app.run()
+    press(app, "Ask for changes")
+    assert "A reason must be given" in app.error[0].value
+    app.text_area[0].set_value("Move it north")
+    press(app, "Ask for changes")
+    healthy(app)
+    now = proposals.get(records, PLANNER, made.id)
+    assert now.status is Status.CHANGES_REQUESTED
+    again = proposals.submit(records, CARRIER, made.id)
+    app.run()
+    app.session_state[f"decide-{again.id}-{again.version}"] = "Give consent"
+    app.run()
+    named(app, "text_input", "-number").set_value("369/SKHCN")
+    press(app, "Give consent")
+    healthy(app)
+    done = proposals.get(records, PLANNER, made.id)
+    assert done.status is Status.APPROVED
+    assert done.scenario_id is not None
+    assert proposals.steps(records, CARRIER, made.id)[0].document.number == "369/SKHCN"
+    # What somebody else did in the meantime is said, not overwritten.
+    assert "Consent is recorded." in app.success[0].value
+
+
+def test_news_are_counted_and_read(start, own, records, acting) -> None:
+    make(records, own)
+    acting(PLANNER)
+    app = opened(start, own, "en", "news")
+    healthy(app)
+    assert proposal_news.unread_count(records, PLANNER, own.folder.name) == 1
+    assert "A has submitted HNM" in texts(app).replace("\\", "")
+    press(app, "Mark all as read")
+    healthy(app)
+    assert proposal_news.unread_count(records, PLANNER, own.folder.name) == 0
+    press(app, "Open")
+    healthy(app)
+    assert any("HNM" in item.value for item in app.get("subheader"))
+
+
+def test_a_carrier_proposes_and_sees_at_once_what_it_brings(start, own, records, acting) -> None:
+    acting(CARRIER)
+    app = opened(start, own, "en", "new")
+    healthy(app)
+    assert "Choose a place" in texts(app)
+    named(app, "text_input", "-reference").set_value("HNM-7").run()
+    key = next(item.key for item in app.text_input if item.key.endswith("-reference"))
+    stem = key.removesuffix("-reference")
+    app.session_state[f"{stem}-way"] = "By coordinates"
+    app.run()
+    lon, lat = middle(own)
+    named(app, "text_input", "-first").set_value("nowhere")
+    named(app, "text_input", "-second").set_value(f"{lat:.5f}").run()
+    assert "no place of the study area" in texts(app)
+    named(app, "text_input", "-first").set_value(f"{lon:.5f}".replace(".", ",")).run()
+    wait_for(app, lambda app: "What the site brings" in [s.value for s in app.get("subheader")])
+    healthy(app)
+    table = next(d.value for d in app.dataframe if "Area gained" in d.value.columns)
+    assert set(table["Covered for"]) == {"A", "Any operator"}
+    press(app, "Submit")
+    healthy(app)
+    (made,) = proposals.list_of(records, CARRIER, own.folder.name)
+    assert (made.request.reference, made.status) == ("HNM-7", Status.SUBMITTED)
+    kept = proposals.evaluation(records, CARRIER, made.id)
+    assert kept.evaluation.result["totals"]
+    assert "nothing has changed since" in texts(app)
+    # The form is empty again, and a second look changes nothing.
+    app.session_state["proposals.part"] = "new"
+    app.run()
+    healthy(app)
+    assert named(app, "text_input", "-reference").value == ""
+    assert len(proposals.list_of(records, CARRIER, own.folder.name)) == 1
+
+
+def test_a_file_is_looked_at_before_it_is_kept(start, own, records, acting) -> None:
+    acting(CARRIER)
+    app = opened(start, own, "en", "import")
+    lon, lat = middle(own)
+    header = "reference,lon,lat,mast_class,height_m,technologies\n"
+    bad = f"{header}P1,{lon},{lat},A9,42,4G\nP2,{lon},{lat},A2b,42,4G\n"
+    app.get("file_uploader")[0].upload("sites.csv", bad.encode(), "text/csv").run()
+    assert "1 error" in app.error[0].value
+    assert not [item for item in app.button if item.label.startswith("Make")]
+    app.get("file_uploader")[0].upload(
+        "sites.csv", bad.replace("A9", "A2a").encode(), "text/csv"
+    ).run()
+    press(app, "Make 2 proposals")
+    healthy(app)
+    assert len(proposals.list_of(records, CARRIER, own.folder.name)) == 2
