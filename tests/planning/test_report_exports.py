@@ -8,7 +8,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import geopandas as gpd
 import numpy as np
@@ -103,11 +103,11 @@ def test_tables_are_csv_with_all_digits(known, out) -> None:
     assert float(rows[0]["area_low"]) == whole.loc["2G", "interval_low"]
 
 
-def root_of(path: Path) -> tuple[ElementTree.Element, dict[str, bytes]]:
+def root_of(path: Path) -> tuple[ET.Element, dict[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist()[0] == "doc.kml"
         parts = {name: archive.read(name) for name in archive.namelist()}
-    return ElementTree.fromstring(parts["doc.kml"]), parts
+    return ET.fromstring(parts["doc.kml"]), parts
 
 
 def test_pictures_for_google_earth_lie_where_the_coverage_is(known, out) -> None:
