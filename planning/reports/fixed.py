@@ -149,6 +149,7 @@ def _broadband_by_zone(inputs: Inputs, level: str) -> Table:
             ),
         ),
         rows,
+        inputs.vintage(level),
     )
 
 

@@ -121,10 +121,20 @@ class Inputs:
         names = ["province", "district", "commune"]
         return [name for name in names[names.index(own) + 1 :] if len(self.of(name))]
 
-    @cached_property
-    def commune_of(self) -> pd.Series:
-        """Name of every finest zone by its row."""
-        return self.communes["name"]
+    def vintage(self, level: str) -> Message:
+        """Say which units of a level are shown, such as "Districts (6), until 2025-06-30"."""
+        return vintages.vintages(self.of(level))[-1].label()
+
+    @property
+    def wider(self) -> gpd.GeoDataFrame | None:
+        """Units above the finest ones, where they are of the same time."""
+        if len(self.levels) < 2:
+            return None
+        units = self.of(self.levels[-2])
+        start, end = vintages.periods(self.communes)
+        first, last = vintages.periods(units)
+        together = first.max() <= end.min() and start.max() <= last.min()
+        return units if together else None
 
     def commune_names(self, points: gpd.GeoSeries) -> list[str | None]:
         """Return the name of the finest zone that each point lies in, None outside."""

@@ -40,8 +40,7 @@ def _finished(
     """Draw a map with everything that all of them have."""
     sheet = Sheet(inputs.communes, language)
     entries = draw(sheet)
-    wider = inputs.of(inputs.levels[-2]) if len(inputs.levels) > 1 else None
-    sheet.borders(wider)
+    sheet.borders(inputs.wider)
     sheet.names()
     crs = pyproj.CRS(inputs.zones.crs)
     parts = [language.say(about)] if about is not None else []

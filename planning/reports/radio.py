@@ -183,7 +183,10 @@ def _by_zone(inputs: Inputs, level: str, measure: str) -> Table:
             ),
         ),
         tuple(rows),
-        message("All operators together; second line: 95% interval."),
+        message(
+            "{units}. All operators together; second line: 95% interval.",
+            units=inputs.vintage(level),
+        ),
     )
 
 

@@ -95,6 +95,7 @@ NETWORK_MEASURES = {
     "video_conference": message("Conference endpoint"),
     "reachable": message("Reaches a data centre"),
     "bandwidth_met": message("Has the bandwidth it needs"),
+    "zones_with_conference": message("Units with a conference endpoint"),
 }
 
 FAILURES = {
