@@ -8,13 +8,14 @@ import folium
 import pandas as pd
 import streamlit as st
 
-from app import formats, labels, money
+from app import formats, labels, money, study
 from app.components import fibre_map, map_layers, sharing_jobs, sharing_pairs, style, web_map
 from app.components.kept import keep
 from app.i18n import _, language, mark
 from app.legend import Entry
 from coverage.request import CoverageRequest
 from data.store import Workspace
+from data.study_area import finest_zones
 from planning import consolidation
 from planning.consolidation import Consolidation, ConsolidationRequest
 from planning.sharing_moves import SharingRequest
@@ -72,7 +73,7 @@ def show(area: Workspace, coverage: CoverageRequest) -> None:
     _map(area, found)
     _operators(found)
     _parties(found)
-    _communes(found)
+    _communes(area, found)
     sharing_jobs.download(made, f"consolidation_{area.area.name}", "consolidation")
     sharing_jobs.notes(found.notes, found.summary["provenance"])
 
@@ -285,7 +286,7 @@ def _parties(found: Consolidation) -> None:
         )
 
 
-def _communes(found: Consolidation) -> None:
+def _communes(area: Workspace, found: Consolidation) -> None:
     st.subheader(_("By commune"))
     technologies = labels.services_in_order(found.operators["technology"].unique())
     operators = ["any", *sorted(found.operators["operator"].unique())]
@@ -303,11 +304,12 @@ def _communes(found: Consolidation) -> None:
         format_func=labels.operator,
         key=keep("consolidation_operator", "any", operators),
     )
+    communes = finest_zones(study.layer(area, "zones").reset_index(drop=True)).index
     rows = found.communes
     rows = rows[
         (rows["service"] == technology)
         & (rows["operator"] == operator)
-        & (rows["level"] == rows["level"].iloc[-1])
+        & rows["zone"].isin(communes)
     ]
     wide = rows.pivot_table(
         index=["zone", "name"], columns="measure", values=["share_before", "share_after", "change"]

@@ -152,8 +152,10 @@ def _figures(found: WhiteSpots) -> None:
         )
     )
     cause = spots["cause"].value_counts()
-    second.metric(_("Most frequent reason"), _(CAUSES[str(cause.index[0])][1]), border=True)
-    second.caption(_("{count} spots", count=formats.number(cause.iloc[0])))
+    second.metric(
+        _("Spots of the most frequent reason"), formats.number(cause.iloc[0]), border=True
+    )
+    second.caption(_(CAUSES[str(cause.index[0])][1]))
     closed = best[best["closes"] >= white_spot_remedies.CLOSES]
     third.metric(_("Closed by one remedy"), formats.number(len(closed)), border=True)
     third.caption(
@@ -355,13 +357,13 @@ def _detail(found: WhiteSpots, spot: pd.Series) -> None:
                 _("How"): [translate(found.details[k]) for k in own.index],
                 _("Mast"): [formats.NOTHING if pd.isna(name) else name for name in own["mast_id"]],
                 _("Covers"): [formats.percent(share, 0) for share in own["closes"]],
-                _("People gained"): [formats.number(v) for v in own["people_gained"]],
-                _("People lost"): [formats.number(v) for v in own["people_lost"]],
-                _("Area gained"): [formats.quantity(v, "km²", 2) for v in own["km2_gained"]],
                 _("Cost"): [
                     sharing_jobs.sum_range(low, high, currency)
                     for low, high in zip(own["cost_low"], own["cost_high"], strict=True)
                 ],
+                _("People gained"): [formats.number(v) for v in own["people_gained"]],
+                _("People lost"): [formats.number(v) for v in own["people_lost"]],
+                _("Area gained"): [formats.quantity(v, "km²", 2) for v in own["km2_gained"]],
                 _("People for a thousand million"): [
                     formats.number(v) for v in own["people_per_billion"]
                 ],
