@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -233,15 +233,9 @@ def consolidate(workspace: Workspace, arguments: argparse.Namespace, progress: P
     consolidation.save(found, arguments.out)
     _print_notes(found.notes)
     about = found.summary
-    gap = "not known" if about["gap"] is None else f"{100.0 * about['gap']:.2f} %"
-    proven = (
-        f"no choice leaves fewer than {about['bound']:.0f}"
-        if request.objective == "masts"
-        else "gap of the saving's model"
-    )
     print(
         f"{about['masts_after']} of {about['masts_before']} masts stay, {about['moves']} moves; "
-        f"{proven} ({gap} gap)"
+        f"{_proof(about)}"
     )
     saved = about["saving"]
     print(
@@ -253,6 +247,17 @@ def consolidate(workspace: Workspace, arguments: argparse.Namespace, progress: P
             f"the area and {100.0 * row['people_kept']:.2f} % of the people"
         )
     print(f"Written to {arguments.out}")
+
+
+def _proof(about: Mapping[str, Any]) -> str:
+    if about["gap"] is None:
+        return "how near the best it is could not be proven"
+    gap = f"{100.0 * about['gap']:.2f} % gap"
+    if about["objective"] == "masts":
+        return f"no choice leaves fewer than {about['bound']:.0f} ({gap})"
+    return (
+        f"what stays costs at least {about['bound']:,.0f} {about['currency']} in any choice ({gap})"
+    )
 
 
 def white_spots(workspace: Workspace, arguments: argparse.Namespace, progress: Progress) -> None:

@@ -44,7 +44,7 @@ from coverage.request import (
 )
 from coverage.results import ANY_OPERATOR, CoverageResult
 from data.errors import InputError
-from data.grid import Grid, Raster
+from data.grid import Grid
 from data.store import Workspace
 from planning import mast_coverage
 from planning.mast_coverage import Demand
@@ -635,12 +635,3 @@ def outline(grid: Grid, pixels: NDArray[np.int64]) -> shapely.Geometry:
     y = grid.y_max - row * grid.resolution_m
     boxes = shapely.box(x, y - grid.resolution_m, x + grid.resolution_m, y)
     return shapely.union_all(boxes)
-
-
-def raster_of(found: Found) -> Raster:
-    """Return the number of the spot at each pixel, 0 elsewhere."""
-    grid = found.plan.grid
-    values = np.zeros(grid.width * grid.height, np.int32)
-    for spot in found.spots:
-        values[spot.pixels] = spot.number
-    return Raster(grid, values.reshape(grid.shape))

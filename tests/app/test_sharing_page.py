@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from app import i18n, jobs
+from app.components import white_spots as components
 from data.errors import message
 from data.store import Workspace
+from planning import white_spot_remedies, white_spots
 from tests.app.test_pages import healthy, texts
 from tests.areas import small_area, write_area
 from tests.planning import sharing_areas
@@ -37,6 +39,11 @@ def _no_jobs_left() -> Iterator[None]:
 def area(tmp_path_factory) -> Workspace:
     """Eight masts near each other; only its caches change."""
     return sharing_areas.workspace(tmp_path_factory.mktemp("sharing-page") / "w", masts=8)
+
+
+def test_every_reason_and_remedy_has_a_name() -> None:
+    assert tuple(components.CAUSES) == white_spots.CAUSES
+    assert tuple(components.KINDS) == white_spot_remedies.KINDS
 
 
 def part(app, title: str):
