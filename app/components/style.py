@@ -22,6 +22,9 @@ _CSS = """
 h1 { font-size: 1.75rem !important; padding: .2rem 0 .5rem !important; }
 h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 [data-testid="stAlertContentWarning"] { color: #5c4300; }
+[data-testid="stCaptionContainer"] { color: #4a5b65; opacity: 1; }
+[data-testid="stCaptionContainer"] p { color: inherit; opacity: 1; }
+.katex-display { overflow: visible !important; }
 .ps-table-wrap { overflow-x: auto; }
 .ps-table { border-collapse: collapse; width: 100%; font-size: .95rem; }
 .ps-table caption { text-align: left; color: #4a5b65; padding-bottom: .4rem; }
@@ -76,6 +79,7 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 .ps-user { margin: .3rem 0 .2rem; line-height: 1.35; overflow-wrap: anywhere; }
 .ps-no { background: #fbe3d6; color: #7a2b00; }
 @media (max-width: 640px) {
+  .katex-display { font-size: .72em; }
   .stMainBlockContainer { padding: 4.2rem .8rem 2rem; }
   .ps-table { font-size: .85rem; }
   .ps-table th, .ps-table td { padding: .4rem .35rem; }

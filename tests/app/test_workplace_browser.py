@@ -1,0 +1,214 @@
+"""The workplace as a whole in a real Chromium: every page, for everybody, by its address."""
+
+import re
+import shutil
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from app import i18n
+from app.navigation import SECTIONS
+from data.store import Workspace
+from tests.app.server import serving
+from tests.app.test_browser import leaflet
+
+pytestmark = pytest.mark.browser
+
+PAGES = [entry.address for entries in SECTIONS.values() for entry in entries]
+
+#: Faults of Streamlit's own sidebar, which the app cannot change: the sections of its
+#: navigation are <div> between <ul> and <li>.
+OF_STREAMLIT = {"list", "listitem"}
+
+
+def settled(page: Page) -> None:
+    """Wait until the page has been run to its end and shows nothing of an earlier run."""
+    page.wait_for_function(
+        """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState
+                 === "notRunning" && document.querySelector("h1")
+                 && !document.querySelector("[data-stale=true]")""",
+        timeout=60_000,
+    )
+
+
+def serious_faults(page: Page) -> list[str]:
+    """Return what axe-core finds serious or critical, without `OF_STREAMLIT` in its sidebar."""
+    found = []
+    answer = Axe().run(page, options={"resultTypes": ["violations"]}).response
+    for violation in answer["violations"]:
+        if violation["impact"] not in ("serious", "critical"):
+            continue
+        for node in violation["nodes"]:
+            (target,) = node["target"][:1]
+            if violation["id"] in OF_STREAMLIT and page.locator(target).first.evaluate(
+                "node => node.closest('[data-testid=stSidebarNav]') !== null"
+            ):
+                continue
+            found.append(f"{violation['id']}: {node['html'][:200]}")
+    return found
+
+
+def sentences() -> list[str]:
+    """Return the English texts of three words or more that are another text in Vietnamese."""
+    found = []
+    for entry in i18n.catalogue("vi"):
+        texts = entry.id if isinstance(entry.id, tuple) else (entry.id,)
+        said = entry.string if isinstance(entry.string, tuple) else (entry.string,)
+        found += [
+            text
+            for text in texts
+            if "{" not in text and len(text.split()) >= 3 and text not in said
+        ]
+    return found
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_every_page_can_be_used_by_everybody(served, page, language) -> None:
+    english = sentences()
+    assert len(english) > 500
+    page.goto(f"{served[0]}/?lang={language}")
+    settled(page)
+    faults = []
+    for number, where in enumerate(PAGES):
+        if number:
+            page.locator("[data-testid=stSidebarNavLink]").nth(number).click()
+            page.wait_for_url(re.compile(rf"/{where}(\?|$)"))
+            settled(page)
+        faults += [f"{where}: {fault}" for fault in serious_faults(page)]
+        if page.locator("[data-testid=stException]").count():
+            faults.append(f"{where}: a traceback")
+        if page.locator("[data-testid=stAlertContentError]").count():
+            faults.append(
+                f"{where}: {page.locator('[data-testid=stAlertContentError]').inner_text()}"
+            )
+        if language == "vi":
+            said = page.locator("body").inner_text()
+            faults += [f"{where}: not translated: {text}" for text in english if text in said]
+    assert not faults
+
+
+def test_every_page_fits_a_phone(served, browser) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    too_wide = []
+    for where in PAGES:
+        page.goto(f"{served[0]}/{where}?lang=vi")
+        settled(page)
+        overhang = page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if overhang > 0:
+            too_wide.append((where, overhang))
+    context.close()
+    assert not too_wide
+
+
+def test_an_address_restores_what_was_looked_at_and_nobody_else_sees_it(
+    served, page, browser
+) -> None:
+    page.goto(f"{served[0]}/map?lang=en&technology=2G&show=level&background=none")
+    frame = leaflet(page)
+    expect(page.get_by_text("2G · RxLev")).to_be_visible()
+    frame.locator(".leaflet-control-zoom-in").click()
+    expect(page).to_have_url(re.compile(r"view="))
+    box = frame.locator("#map_div").bounding_box()
+    assert box is not None
+    frame.locator("#map_div").click(
+        position={"x": box["width"] / 2 + 60, "y": box["height"] / 2 + 40}
+    )
+    expect(page.locator(".ps-card")).to_have_count(3)
+    expect(page).to_have_url(re.compile(r"at=.*view=|view=.*at="))
+    position = "map => { const m = Object.values(window).findLast(x => x instanceof L.Map);"
+    position += "return [m.getZoom(), m.getCenter().lat, m.getCenter().lng]; }"
+    left = frame.locator("#map_div").evaluate(position)
+    facts = page.locator(".ps-facts").first.inner_text()
+
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    other = context.new_page()
+    other.goto(f"{served[0]}/map?lang=en")
+    expect(other.get_by_text("Click a place on the map to see")).to_be_visible()
+    expect(other.locator(".ps-card")).to_have_count(0)
+    other.goto(page.url)
+    expect(other.locator(".ps-card")).to_have_count(3)
+    expect(other.get_by_text("2G · RxLev")).to_be_visible()
+    assert other.locator(".ps-facts").first.inner_text() == facts
+    again = leaflet(other).locator("#map_div").evaluate(position)
+    assert again == pytest.approx(left, abs=1e-3)
+    # What no page offers is left out.
+    other.goto(f"{served[0]}/map?lang=en&technology=9G&at=1;alert(1)&view=0,0,99&operator=%27")
+    expect(other.get_by_role("radio", name="4G", exact=True).first).to_be_checked()
+    expect(other.locator(".ps-card")).to_have_count(0)
+    context.close()
+
+
+def test_the_keyboard_asks_about_a_place_and_the_path_is_explained(served, page) -> None:
+    page.goto(f"{served[0]}/map?lang=en")
+    box = leaflet(page).locator("#map_div")
+    box.focus()
+    box.press("ArrowRight")
+    box.press("Enter")
+    expect(page.locator(".ps-card")).to_have_count(3)
+    expect(page.get_by_text("Why this level? The path from the mast")).to_be_visible()
+    expect(page.get_by_text("Free space", exact=True)).to_be_visible()
+    chart = page.locator("[data-testid=stVegaLiteChart]").last
+    expect(chart).to_be_visible()
+    # A typed place takes the place of the one that was asked about.
+    before = page.locator(".ps-facts").first.inner_text()
+    page.get_by_role("textbox", name="Latitude, longitude").fill("20.5, 105.9")
+    page.get_by_role("textbox", name="Latitude, longitude").press("Enter")
+    expect(page.locator(".ps-facts").first).not_to_have_text(before)
+    expect(page.get_by_text("20.50000°")).to_be_visible()
+
+
+def test_the_coverage_lies_where_it_belongs(served, page) -> None:
+    """The picture's corners are, to half a pixel of the screen, where its bounds are."""
+    page.goto(f"{served[0]}/map?lang=en")
+    frame = leaflet(page)
+    expect(frame.locator("img.leaflet-image-layer")).to_have_count(2)
+    off = frame.locator("#map_div").evaluate(
+        """box => {
+          const map = Object.values(window).findLast(each => each instanceof L.Map);
+          const shift = box.getBoundingClientRect(), found = [];
+          map.eachLayer(layer => {
+            if (!(layer instanceof L.ImageOverlay)) { return; }
+            const bounds = layer.getBounds(), seen = layer.getElement().getBoundingClientRect();
+            const northWest = map.latLngToContainerPoint(bounds.getNorthWest());
+            const southEast = map.latLngToContainerPoint(bounds.getSouthEast());
+            found.push(northWest.x - seen.left + shift.left, northWest.y - seen.top + shift.top,
+                       southEast.x - seen.right + shift.left,
+                       southEast.y - seen.bottom + shift.top);
+          });
+          return found.map(Math.abs);
+        }"""
+    )
+    assert len(off) == 8
+    # Leaflet sets pictures on whole pixels of the screen.
+    assert max(off) <= 1.0
+
+
+def test_a_killed_server_loses_no_saved_work(computed, browser, tmp_path: Path) -> None:
+    folder = tmp_path / "workspaces" / "own"
+    shutil.copytree(computed.folder, folder)
+    upload = tmp_path / "masts.csv"
+    upload.write_text("mast_id,lon,lat,height_m\nKEPT1,105.9,20.5,30\n", encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    with serving(folder, tmp_path / "first.log") as address:
+        page.goto(f"{address}/data?lang=en")
+        page.get_by_role("tab", name="Upload a file").click()
+        page.locator("input[type=file]").set_input_files(upload)
+        page.get_by_role("button", name="Keep this file").click()
+        expect(page.get_by_text("1 row was kept in the layer Masts.")).to_be_visible()
+        for process in psutil.Process().children():
+            if str(folder) in process.environ().get("PHUSONG_WORKSPACE", ""):
+                process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+                process.wait(20)
+    assert Workspace.open(folder).read("masts")["mast_id"].tolist() == ["KEPT1"]
+    with serving(folder, tmp_path / "second.log") as address:
+        page.goto(f"{address}/data?lang=en")
+        expect(page.locator("h1")).to_have_text("Data · Test")
+        expect(page.get_by_text("Export", exact=True)).to_be_visible()
+    page.close()
