@@ -151,7 +151,7 @@ def _until(day: str | None) -> str:
 
 def _comments(area: Workspace, actor: Actor, proposal: Proposal) -> None:
     records = identity.records()
-    names = accounts_names()
+    names = _names(actor)
     said = proposals.comments(records, actor, proposal.id)
     if not said:
         st.caption(_("Nobody has said anything yet."))
@@ -167,9 +167,10 @@ def _comments(area: Workspace, actor: Actor, proposal: Proposal) -> None:
             st.rerun()
 
 
-def accounts_names() -> Mapping[int, str]:
-    """Return the names of accounts by number."""
-    return accounts.names(identity.records())
+def _names(actor: Actor) -> Mapping[int, str]:
+    """Return the names of accounts that somebody may read, by number."""
+    # Who of the department has acted is its own business.
+    return {} if actor.role is Role.CARRIER else accounts.names(identity.records())
 
 
 def _who(
@@ -187,25 +188,18 @@ def _who(
 
 def _history(area: Workspace, actor: Actor, proposal: Proposal) -> None:
     events = proposals.history(identity.records(), actor, proposal.id)
-    names = accounts_names()
-    if actor.role is Role.CARRIER:
-        # Who of the department has decided is its own business.
-        names = {}
-    st.dataframe(
-        pd.DataFrame(
-            {
-                _("When"): [formats.moment(event.at) for event in events],
-                _("What was done"): [history_labels.action(event.action) for event in events],
-                _("By whom"): [
-                    _who(names, event.account_id, event.acting_as, event.role, event.organisation)
-                    for event in events
-                ],
-                _("Exactly"): [_exactly(event) for event in events],
-            }
-        ),
-        hide_index=True,
-        width="stretch",
-    )
+    names = _names(actor)
+    heads = (_("When"), _("What was done"), _("By whom"), _("Exactly"))
+    rows = [
+        (
+            formats.moment(event.at),
+            history_labels.action(event.action),
+            _who(names, event.account_id, event.acting_as, event.role, event.organisation),
+            _exactly(event),
+        )
+        for event in events
+    ]
+    style.table(_("What was done with the proposal"), heads, rows)
     st.caption(_("The history cannot be edited by anybody."))
 
 
