@@ -47,7 +47,7 @@ Objective = Literal["masts", "money"]
 Measure = Literal["area", "people"]
 
 #: About how many entries the tables have from which bounds are computed, small ones first.
-_BOUND_ENTRIES = (20_000, 100_000)
+_BOUND_ENTRIES = (15_000, 60_000)
 
 
 @dataclass(frozen=True)
@@ -392,7 +392,7 @@ def choose(
             if problem.allows(chosen) and float(problem.cost[chosen].sum()) < cost:
                 best, cost = chosen, float(problem.cost[chosen].sum())
     else:
-        for share, entries in zip((0.75, 1.0), _BOUND_ENTRIES, strict=True):
+        for share, entries in zip((0.7, 1.0), _BOUND_ENTRIES, strict=True):
             proven = consolidation_problem.bound(
                 problem,
                 entries,

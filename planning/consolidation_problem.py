@@ -19,6 +19,7 @@ as taken by those who are there today: nobody's place becomes free.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Progress = Callable[[float], None]
+
+#: Shares of the rows, those with fewest columns, that a bound looks at; the first that fits.
+_HARDEST = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15)
 
 #: Entries of the table of rows up to which the exact model is given to HiGHS.
 MOST_EXACT = 120_000
@@ -187,9 +191,9 @@ def bound(
     """Return a proven lower bound from a smaller problem.
 
     Rows of a block and service are put together: the weight covered in a block is at most the
-    sum of what the columns cover in it, and at most all of it. Every solution fulfils this,
-    so that no solution is cheaper than the best of the smaller problem. Rows with the fewest
-    columns stay alone, because they decide most.
+    sum of what the columns cover in it, and at most all of it. Rows with many columns count as
+    covered. Every solution fulfils this, so that no solution is cheaper than the best of the
+    smaller problem. Rows with the fewest columns stay alone, because they decide most.
 
     Parameters
     ----------
@@ -208,13 +212,52 @@ def bound(
     degree = np.diff(problem.rows.indptr)
     order = np.argsort(degree, kind="stable")
     alone = np.zeros(len(degree), np.bool_)
-    alone[order[np.cumsum(degree[order]) <= most_entries // 2]] = True
+    alone[order[np.cumsum(degree[order]) <= most_entries // 4]] = True
+    for share in _HARDEST:
+        used = np.zeros(len(degree), np.bool_)
+        used[order[: max(1, round(share * len(order)))]] = True
+        used |= alone
+        part = _without(problem, ~used)
+        groups = _groups(part, alone[used])
+        if _entries(part, groups) <= most_entries:
+            break
+    return _solve(part, groups, None, time_limit_s, on_progress).bound
+
+
+def _without(problem: Problem, free: Flags) -> Problem:
+    """Return the problem in which some rows count as covered whatever is chosen."""
+    given = np.bincount(
+        problem.service[free], weights=problem.weight[free], minlength=len(problem.target)
+    )
+    return dataclasses.replace(
+        problem,
+        rows=problem.rows[~free],
+        weight=problem.weight[~free],
+        service=problem.service[~free],
+        block=problem.block[~free],
+        target=np.maximum(problem.target - given, 0.0),
+    )
+
+
+def _groups(problem: Problem, alone: Flags) -> Ints:
+    """Give rows a number: those alone one each, the others one a block and service."""
     key = problem.block * len(problem.target) + problem.service
     _, together = np.unique(key[~alone], return_inverse=True)
-    groups = np.empty(len(degree), np.int64)
-    groups[alone] = np.arange(np.count_nonzero(alone))
-    groups[~alone] = np.count_nonzero(alone) + together
-    return _solve(problem, groups, None, time_limit_s, on_progress).bound
+    groups = np.empty(len(key), np.int64)
+    count = int(np.count_nonzero(alone))
+    groups[alone] = np.arange(count)
+    groups[~alone] = count + together
+    return groups
+
+
+def _entries(problem: Problem, groups: Ints) -> int:
+    """Return how many entries the table has once the rows of each group are one."""
+    count = int(groups.max()) + 1 if len(groups) else 0
+    gather = scipy.sparse.csr_array(
+        (np.ones(len(groups), np.int32), (groups, np.arange(len(groups)))),
+        shape=(count, len(groups)),
+    )
+    return int((gather @ problem.rows.astype(np.int32)).nnz)
 
 
 def _solve(

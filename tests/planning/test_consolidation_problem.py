@@ -74,7 +74,7 @@ def test_the_choice_is_the_best_of_all(seed, keep) -> None:
 def test_the_bound_of_blocks_is_below_every_choice(seed, keep) -> None:
     problem = consolidation_problem.merged(random_problem(seed, keep, masts=4, moves=3))
     best = cheapest(problem)
-    for entries in (0, 12):
+    for entries in (0, 12, 40):
         bound = consolidation_problem.bound(
             problem, entries, time_limit_s=5.0, on_progress=lambda _: None
         )
