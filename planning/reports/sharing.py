@@ -67,15 +67,19 @@ def _said(summary: dict[str, Any]) -> list[Paragraph]:
         before=Number(int(summary["masts_before"])),
         moves=Number(int(summary["moves"])),
     )
-    proof = (
-        message(
+    proof = message("A choice that saves more has not been excluded.")
+    if summary["objective"] == "masts" and summary["bound"] >= 1:
+        proof = message(
             "It is proven that no choice leaves fewer than {bound} masts; this one leaves {after}.",
             bound=Number(float(summary["bound"])),
             after=Number(int(summary["masts_after"])),
         )
-        if summary["objective"] == "masts"
-        else message("A choice that saves more has not been excluded.")
-    )
+    elif summary["objective"] == "masts":
+        proof = message(
+            "This choice leaves {after} masts; how far that is from the fewest possible could not "
+            "be proven in the time given.",
+            after=Number(int(summary["masts_after"])),
+        )
     money = message(
         "It would save {typical} million {currency} ({low} to {high}); the share of masts with two "
         "operators or more goes from {share_before} to {share_after}.",

@@ -172,6 +172,19 @@ def test_only_the_parts_asked_for_are_written(workspace) -> None:
         inputs.checked_parts(())
 
 
+def test_a_sharing_plan_is_added_where_it_is_asked_for(workspace, document) -> None:
+    assert any("sharing plan was not asked for" in text for text in notes_of(document))
+    known = inputs.gather(workspace, parts=("annexes", "sharing"))
+    shared = build.build(known)
+    assert not [text for text in notes_of(shared) if "sharing" in text]
+    plan = known.sharing.summary
+    states = [str(row[4]) for row in table_of(shared, "sharing_masts").rows]
+    assert states.count("goes") == plan["removed"]
+    moves = table_of(shared, "sharing_moves").rows
+    assert len(moves) == plan["moves"]
+    assert len(table_of(shared, "sharing_operators").rows) == len(plan["operators"])
+
+
 # Languages
 
 
