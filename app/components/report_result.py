@@ -107,7 +107,8 @@ def _maps(folder: Path, pictures: list[dict[str, str]]) -> None:
     item = pictures[captions.index(chosen)] if chosen in captions else pictures[0]
     path = folder / item["file"]
     if path.is_file():
-        st.image(path.read_bytes(), caption=item["alternative"], width=760)
+        # On a phone the columns stand below each other, and the picture is as wide as it.
+        st.columns([3, 1])[0].image(path.read_bytes(), caption=item["alternative"], width="stretch")
 
 
 def _tables(tables: list[dict[str, Any]]) -> None:
