@@ -85,6 +85,7 @@ def _register() -> None:
 def _style(name: str, size: float, **more: Any) -> ParagraphStyle:
     options: dict[str, Any] = {
         "fontName": FONT,
+        "bulletFontName": FONT,
         "fontSize": size,
         "leading": 1.32 * size,
         "textColor": _INK,
@@ -125,7 +126,8 @@ class _Canvas(Canvas):
 
     def __init__(self, *args: Any, said: Callable[[int, int], str], when: dt.datetime,
                  **more: Any) -> None:  # fmt: skip
-        super().__init__(*args, **more)
+        # The library's own first font would not be embedded.
+        super().__init__(*args, **(more | {"initialFontName": FONT}))
         self._said = said
         self._pages: list[dict[str, Any]] = []
         # The library has no other way to set the time of creation.
@@ -270,6 +272,14 @@ def _front(document: Document, language: Language, title: str) -> list[Flowable]
             _style("toc2", 8.6, leftIndent=14),
         ],
         dotsMinLevel=0,
+        tableStyle=TableStyle(
+            [
+                ("FONTNAME", (0, 0), (-1, -1), FONT),
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("RIGHTPADDING", (0, 0), (-1, -1), 0),
+                ("LEFTPADDING", (0, 0), (-1, -1), 0),
+            ]
+        ),
     )
     story += [Spacer(1, 8), Text(escape(language.say(message("Contents"))), _STYLES["toc"])]
     return [*story, contents, PageBreak()]
@@ -315,7 +325,12 @@ class _Story:
                 for item in block.items
             ]
             bullets = ListFlowable(
-                items, bulletType="bullet", start="•", leftIndent=12, bulletFontSize=8
+                items,
+                bulletType="bullet",
+                start="•",
+                leftIndent=12,
+                bulletFontSize=8,
+                bulletFontName=FONT,
             )
             return [*turned, bullets]
         style = _STYLES["note" if isinstance(block, Note) else "body"]
@@ -378,6 +393,7 @@ def _align(column: Column) -> int:
 
 def _table_style(table: Table) -> TableStyle:
     commands: list[Any] = [
+        ("FONTNAME", (0, 0), (-1, -1), FONT),
         ("BACKGROUND", (0, 0), (-1, 0), _ACCENT),
         ("VALIGN", (0, 0), (-1, 0), "MIDDLE"),
         ("VALIGN", (0, 1), (-1, -1), "TOP"),
