@@ -40,11 +40,13 @@ def test_every_page_opens(served, page, where, language) -> None:
 
 def test_the_overview_shows_tables_and_a_chart(served, page) -> None:
     page.goto(f"{served[0]}/?lang=vi")
-    expect(page.locator(".ps-table")).to_have_count(1)
-    expect(page.locator(".ps-table tbody tr")).to_have_count(5)
+    # Services, and the further figures of the report in a part that is folded up.
+    expect(page.locator(".ps-table")).to_have_count(2)
+    expect(page.locator(".ps-table >> visible=true").locator("tbody tr")).to_have_count(5)
+    expect(page.locator(".ps-tile").first).to_be_visible()
     expect(page.locator("[data-testid=stDataFrame] >> visible=true")).to_have_count(1)
     expect(page.locator("[data-testid=stVegaLiteChart]")).to_be_visible()
-    assert re.search(r"\d+,\d\s%", page.locator(".ps-main").first.inner_text())
+    assert re.search(r"\d+,\d\s%", page.locator(".ps-big").first.inner_text())
 
 
 def test_the_language_is_changed_by_a_click(served, page) -> None:
