@@ -85,7 +85,7 @@ def add_audit_options(command: argparse.ArgumentParser) -> None:
 def _records(workspace: Workspace) -> Records:
     from data.records.engine import Records
 
-    return Records.open(workspace.folder.parent)
+    return Records.open((workspace.base or workspace).folder.parent)
 
 
 def _out(folder: Path) -> Path:

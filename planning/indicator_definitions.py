@@ -29,6 +29,7 @@ from data.store import Workspace
 from data.vintages import iso
 from planning import accounts
 from planning.accounts import Actor, Role
+from planning.scenario_workspace import area_name
 
 #: The built-in definitions.
 TABLE = Path(__file__).parent / "tables" / "indicators.csv"
@@ -235,7 +236,7 @@ def read(workspace: Workspace, records: Records | None) -> dict[str, Definition]
 def _rows(workspace: Workspace, records: Records) -> list[IndicatorDefinition]:
     with records.reading() as session:
         wanted = sa.select(IndicatorDefinition).where(
-            IndicatorDefinition.area == workspace.folder.name
+            IndicatorDefinition.area == area_name(workspace)
         )
         rows = list(session.scalars(wanted.order_by(IndicatorDefinition.id)))
         session.expunge_all()
@@ -453,7 +454,7 @@ def write(
         raise _wrong(unknown[0], "", message("one of {options}", options=", ".join(FIELDS)))
     code = text(fields.get("indicator"), "indicator")
     before = built_in(workspace).get(code)
-    area = workspace.folder.name
+    area = area_name(workspace)
     try:
         with records.session() as session:
             row = _row(session, area, code)
@@ -522,7 +523,7 @@ def remove(
     known = read(workspace, records).get(code)
     if known is None:
         raise unknown_indicator(code)
-    area = workspace.folder.name
+    area = area_name(workspace)
     try:
         with records.session() as session:
             row = _row(session, area, code)

@@ -33,6 +33,7 @@ from planning import accounts, network_report
 from planning import indicator_definitions as definitions
 from planning.accounts import Actor
 from planning.indicator_definitions import HISTORY, Definition, day, number, text
+from planning.scenario_workspace import area_name
 
 #: The built-in reported figures.
 TABLE = Path(__file__).parent / "tables" / "indicator_reported.csv"
@@ -178,7 +179,7 @@ def seeds(workspace: Workspace) -> list[Value]:
         If a file of the workspace cannot be read.
     """
     found = list(_built_in()) if definitions.about_ha_nam(workspace) else []
-    former = _former(workspace.folder / FORMER_FILE)
+    former = _former((workspace.base or workspace).folder / FORMER_FILE)
     if former is not None:
         about = ("mobile", "broadband")
         known = definitions.built_in()
@@ -194,7 +195,7 @@ def seeds(workspace: Workspace) -> list[Value]:
 def _of_network(workspace: Workspace) -> list[Value]:
     found: list[Value] = []
     names: Counter[str] = Counter()
-    for row in network_report.reported(workspace).to_dict("records"):
+    for row in network_report.reported(workspace.base or workspace).to_dict("records"):
         code = NETWORK.get((row["measure"], row["level"]))
         if code is None:
             continue
@@ -267,7 +268,7 @@ def network_claims(workspace: Workspace, records: Records | None) -> pd.DataFram
     # A workspace's own table may report more than there are indicators for.
     rows += [
         row
-        for row in network_report.reported(workspace).to_dict("records")
+        for row in network_report.reported(workspace.base or workspace).to_dict("records")
         if (row["measure"], row["level"]) not in NETWORK
     ]
     columns = ["claim", "measure", "level", "count", "of", "percent", "day", "source", "quote"]
@@ -364,7 +365,7 @@ def read(
     found = {item.key: item for item in seeds(workspace)}
     if records is not None:
         with records.reading() as session:
-            wanted = sa.select(IndicatorValue).where(IndicatorValue.area == workspace.folder.name)
+            wanted = sa.select(IndicatorValue).where(IndicatorValue.area == area_name(workspace))
             for row in session.scalars(wanted.order_by(IndicatorValue.id)):
                 known = found.pop(row.seed, None) if row.seed else None
                 if not row.removed:
@@ -557,7 +558,7 @@ def write_all(
         with records.session() as session:
             kept = []
             for entry, old, new in ready:
-                row = _row_for(session, workspace.folder.name, old, entry.expected_version)
+                row = _row_for(session, area_name(workspace), old, entry.expected_version)
                 _fill(row, new)
                 session.flush()
                 kept.append(_of(row, old))
@@ -614,7 +615,7 @@ def remove(
         raise _no_value(key)
     try:
         with records.session() as session:
-            row = _row_for(session, workspace.folder.name, old, expected_version)
+            row = _row_for(session, area_name(workspace), old, expected_version)
             _fill(row, _plain(old))
             row.removed = True
             session.flush()
@@ -648,7 +649,7 @@ def keep(
         If the actor may not.
     """
     accounts.require(actor, *definitions.EDITORS)
-    area = workspace.folder.name
+    area = area_name(workspace)
     values = [item for item in computed if item.value is not None]
     with records.session() as session:
         wanted = sa.select(IndicatorValue).where(
@@ -727,7 +728,7 @@ def _tell(
         raise ValueError("neither an old nor a new value")
     tables.append_history(
         session,
-        area=workspace.folder.name,
+        area=area_name(workspace),
         kind=HISTORY,
         subject_id=subject.indicator,
         actor=actor,

@@ -19,7 +19,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from coverage.request import CoverageRequest
-from data.errors import Message, message
+from data.errors import InputError, Message, message
 from data.records.account_tables import HistoryEntry
 from data.records.engine import Records
 from data.store import Workspace
@@ -36,6 +36,7 @@ from planning.indicator_checks import Finding
 from planning.indicator_computed import Computed, Sources
 from planning.indicator_definitions import Definition
 from planning.indicator_values import Value
+from planning.scenario_workspace import area_name
 
 #: Columns that every caller may rely on.
 COLUMNS = (
@@ -359,7 +360,7 @@ def history(records: Records, actor: Actor, workspace: Workspace, indicator: str
     wanted = sa.select(HistoryEntry).where(
         HistoryEntry.kind == indicator_definitions.HISTORY,
         HistoryEntry.subject_id == indicator,
-        HistoryEntry.area == workspace.folder.name,
+        HistoryEntry.area == area_name(workspace),
     )
     with records.reading() as session:
         entries = list(session.scalars(wanted.order_by(HistoryEntry.id.desc())))
@@ -427,7 +428,12 @@ def keep_computed(
     ------
     ForbiddenError
         If the actor may not.
+    InputError
+        If the workspace is that of a scenario: what could be is not how the area was.
     """
+    accounts.require(actor, *indicator_definitions.EDITORS)
+    if workspace.base is not None:
+        raise InputError("Computed values are kept for the area itself, not for a scenario")
     known = indicator_definitions.read(workspace, records)
     values = indicator_values.read(workspace, records)
     sources = Sources(workspace, None, _up_to(values, None), request)

@@ -39,7 +39,7 @@ def _records(workspace: Workspace) -> Records | None:
     """Return the records database, None where there is none."""
     from data.records.engine import Records
 
-    home = workspace.folder.parent
+    home = (workspace.base or workspace).folder.parent
     return Records.open(home) if Records.exists(home) else None
 
 

@@ -16,7 +16,7 @@ from planning import indicator_values
 
 def named(folder: Path, name: str) -> Workspace:
     """A workspace that calls itself by a name; nothing else of it is looked at."""
-    return SimpleNamespace(folder=folder, area=SimpleNamespace(name=name))
+    return SimpleNamespace(folder=folder, area=SimpleNamespace(name=name), base=None)
 
 
 def test_ha_nam_starts_with_what_was_reported(tmp_path) -> None:

@@ -422,3 +422,20 @@ def test_today_is_no_past_day(computed) -> None:
     today = dt.datetime.now(dt.UTC).date().isoformat()
     table = indicators.table(computed, None, on=today)
     assert row(table, "mobile_2g_area")["computed"] > 0.0
+
+
+def test_a_scenario_has_the_values_of_its_area_and_figures_of_its_own(tmp_path, computed) -> None:
+    from planning import scenarios
+
+    shutil.copytree(computed.folder, tmp_path / "area")
+    area, records = Workspace.open(tmp_path / "area"), Records.open(tmp_path)
+    value = {"indicator": "email_use", "value": 95, "as_of": "2024-12-31"}
+    indicator_values.write(records, PLANNER, area, value)
+    mast = area.read("masts")["mast_id"].iloc[0]
+    other = scenarios.materialise(area, [scenarios.Change("remove", {"mast_id": mast})])
+    table = indicators.table(other, records)
+    assert row(table, "email_use")["reported"] == 95.0
+    assert row(table, "mobile_masts")["computed"] == 4.0
+    assert "Compute the coverage first" in str(row(table, "mobile_4g_area")["missing"])
+    with pytest.raises(InputError, match="not for a scenario"):
+        indicators.keep_computed(records, PLANNER, other)
