@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
@@ -11,8 +10,6 @@ from app import areas, i18n, identity, scenario, study
 from app.components import kept, sign_in, style
 from app.errors import readable_errors
 from app.i18n import _, mark
-
-_FOLDER = Path(__file__).parent / "pages"
 
 PLANNERS = ("planner", "administrator")
 SIGNED_IN = ("carrier", *PLANNERS)
@@ -88,7 +85,7 @@ def _pages() -> dict[str, list[st.Page]]:
                 default=entry.address == "overview",
             )
             for entry in entries
-            if (not entry.roles or role in entry.roles) and (_FOLDER / f"{entry.file}.py").is_file()
+            if not entry.roles or role in entry.roles
         ]
         if pages:
             found[_(section) if section else ""] = pages

@@ -229,16 +229,6 @@ def level(result: CoverageResult, technology: str, operator: str = ANY_OPERATOR)
     return _band(str(result.folder), "level", technology, operator)
 
 
-def server(result: CoverageResult, technology: str, operator: str = ANY_OPERATOR) -> Raster:
-    """Return the best server's row in layer `cells`, from memory if it was read before."""
-    return _band(str(result.folder), "server", technology, operator)
-
-
-def fade_margin(result: CoverageResult, technology: str, operator: str = ANY_OPERATOR) -> Raster:
-    """Return the margin over the threshold in standard deviations, from memory if read before."""
-    return _band(str(result.folder), "fade_margin", technology, operator)
-
-
 def covered(result: CoverageResult, service: str, operator: str = ANY_OPERATOR) -> Raster:
     """Return where a service counts as covered, from memory if it was read before."""
     return _band(str(result.folder), "covered", service, operator)

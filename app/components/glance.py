@@ -70,16 +70,14 @@ def show(area: Workspace, request: CoverageRequest, compared: Workspace | None =
 def _group(group: str, rows: pd.DataFrame, tile: Callable[[Row], str]) -> None:
     title, method = st.columns([5, 2], vertical_alignment="bottom")
     title.subheader(indicator_labels.group(group))
-    with method:
-        how.show(
-            _("How was this computed?"),
-            [
-                (indicator_labels.title(row), _how(row))
-                for row in rows.to_dict("records")
-                if not math.isnan(row["computed"])
-            ],
-            section=_METHODS.get(group, "network"),
-        )
+    computed = [row for row in rows.to_dict("records") if not math.isnan(row["computed"])]
+    if computed:
+        with method:
+            how.show(
+                _("How was this computed?"),
+                [(indicator_labels.title(row), _how(row)) for row in computed],
+                section=_METHODS.get(group, "network"),
+            )
     tiles = "".join(tile(row) for row in rows.to_dict("records"))
     st.html(f'<div class="ps-tiles">{tiles}</div>')
 

@@ -27,16 +27,31 @@ def _step() -> None:
     st.markdown(text)
     link, back, onward, leave = st.columns([4, 1.5, 1.5, 2], vertical_alignment="center")
     link.page_link(f"app/pages/{page}.py", label=label, icon=":material/arrow_forward:")
-    if back.button(_("Back"), disabled=number == 0, key="tour.back", width="stretch"):
-        st.session_state[_STEP] = number - 1
-        st.rerun(scope="fragment")
+    back.button(
+        _("Back"),
+        disabled=number == 0,
+        key="tour.back",
+        width="stretch",
+        on_click=_go,
+        args=(number - 1,),
+    )
     last = number == len(steps) - 1
-    if not last and onward.button(_("Next"), key="tour.next", type="primary", width="stretch"):
-        st.session_state[_STEP] = number + 1
-        st.rerun(scope="fragment")
+    if not last:
+        onward.button(
+            _("Next"),
+            key="tour.next",
+            type="primary",
+            width="stretch",
+            on_click=_go,
+            args=(number + 1,),
+        )
     if leave.button(_("Done") if last else _("Skip the tour"), key="tour.leave", type="tertiary"):
         st.session_state[_DONE] = True
         st.rerun()
+
+
+def _go(number: int) -> None:
+    st.session_state[_STEP] = number
 
 
 def _steps() -> list[tuple[str, str, str, str]]:

@@ -42,45 +42,61 @@ def save(page: Page, name: str) -> None:
     print(f"{name}.png: {written.tell() // 1000} kB")
 
 
-def show_map(page: Page) -> None:
-    """Wait for the map and click a place in the hills, where something is to be explained."""
-    frame = page.frame_locator("iframe[title*='st_folium']")
-    expect(frame.locator("img.leaflet-image-layer")).to_have_count(2)
-    page.wait_for_timeout(1500)
-    area = frame.locator("#map_div").bounding_box()
-    if area is None:
-        raise RuntimeError("the map has no size")
-    frame.locator("#map_div").click(
-        position={"x": 0.29 * area["width"], "y": 0.755 * area["height"]}
+def settled(page: Page) -> None:
+    """Wait until the page has been run to its end and its maps and charts are drawn."""
+    page.wait_for_function(
+        """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState
+                 === "notRunning" && document.querySelector("h1")
+                 && !document.querySelector("[data-stale=true]")""",
+        timeout=180_000,
     )
+    page.wait_for_timeout(2500)
+
+
+def show_map(page: Page) -> None:
+    """Wait for the map, and for the place in the hills that the address asks about."""
+    frame = page.frame_locator("iframe[title*='st_folium']")
+    expect(frame.locator("img.leaflet-image-layer")).to_have_count(2, timeout=60_000)
     expect(page.locator(".ps-card").first).to_be_visible()
-    page.mouse.move(5, 5)
-    page.wait_for_timeout(1000)
+    expect(page.locator("[data-testid=stVegaLiteChart]")).to_be_visible()
+
+
+#: Address and height of the picture of each page; the map shows a place in the hills.
+PAGES = {
+    "overview": ("", 1700),
+    "map": ("map?at=20.4715,105.8600", 2000),
+    "broadband": ("broadband", 1900),
+    "network": ("network", 1700),
+    "sharing": ("sharing", 1300),
+    "siting": ("siting", 1300),
+    "proposals": ("proposals", 1100),
+    "scenarios": ("scenarios", 1100),
+    "indicators": ("indicators", 1700),
+    "reports": ("reports", 1100),
+    "data": ("data", 1060),
+    "administration": ("administration", 1000),
+    "help": ("help?section=level", 1500),
+}
+
+#: Those that have a map from the beginning.
+MAPS = ("map", "broadband", "network")
 
 
 def take(browser: Browser, address: str) -> None:
     """Take all pictures in both languages."""
     for language in ("vi", "en"):
-        page = browser.new_page(viewport={"width": 1440, "height": 2330})
-        page.goto(f"{address}/?lang={language}")
-        expect(page.locator(".ps-table")).to_have_count(2, timeout=30_000)
-        expect(page.locator("[data-testid=stVegaLiteChart]")).to_be_visible()
-        page.wait_for_timeout(2000)
-        save(page, f"overview_{language}")
-        page.set_viewport_size({"width": 1440, "height": 1060})
-        page.goto(f"{address}/map?lang={language}")
-        show_map(page)
-        save(page, f"map_{language}")
-        page.goto(f"{address}/data?lang={language}")
-        expect(page.locator("[data-testid=stDataFrame]").first).to_be_visible()
-        page.wait_for_timeout(1500)
-        save(page, f"data_{language}")
-        page.set_viewport_size({"width": 1440, "height": 1900})
-        page.goto(f"{address}/broadband?lang={language}")
-        frame = page.frame_locator("iframe[title*='st_folium']")
-        frame.locator(".leaflet-container").wait_for(timeout=120_000)
-        page.wait_for_timeout(4000)
-        save(page, f"broadband_{language}")
+        page = browser.new_page()
+        for name, (where, height) in PAGES.items():
+            page.set_viewport_size({"width": 1440, "height": height})
+            page.goto(f"{address}/{where}{'&' if '?' in where else '?'}lang={language}")
+            settled(page)
+            if name == "map":
+                show_map(page)
+            if name in MAPS:
+                frame = page.frame_locator("iframe[title*='st_folium']").first
+                frame.locator("canvas").first.wait_for(timeout=180_000)
+                settled(page)
+            save(page, f"{name}_{language}")
         page.close()
 
 

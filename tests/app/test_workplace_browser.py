@@ -3,6 +3,7 @@
 import re
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,15 @@ PAGES = [entry.address for entries in SECTIONS.values() for entry in entries]
 #: Faults of Streamlit's own sidebar, which the app cannot change: the sections of its
 #: navigation are <div> between <ul> and <li>.
 OF_STREAMLIT = {"list", "listitem"}
+
+
+@pytest.fixture(scope="module")
+def served(computed: Workspace, tmp_path_factory) -> Iterator[tuple[str, Workspace]]:
+    """A server of its own: other tests change the layers of theirs."""
+    folder = tmp_path_factory.mktemp("workplace") / "workspace"
+    shutil.copytree(computed.folder, folder)
+    with serving(folder, tmp_path_factory.mktemp("log") / "server.log") as address:
+        yield address, Workspace.open(folder)
 
 
 def settled(page: Page) -> None:

@@ -1,0 +1,122 @@
+"""Help in both languages, pages by role, and what is taken from an address."""
+
+import pytest
+
+from app import address, glossary
+from app.components import help_sections, path_profile
+from app.navigation import SECTIONS
+from coverage.path_explanation import Part
+from planning.accounts import LOCAL, VISITOR
+from tests.app.test_pages import healthy, texts
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_every_section_of_the_help_shows_and_shows_again(start, computed, language) -> None:
+    app = start(computed, "help", language)
+    for _ in range(2):
+        for name in help_sections.SECTIONS:
+            app.button_group(key="help.section").set_value(name).run()
+            healthy(app)
+            # A section says something besides its heading.
+            assert len(texts(app)) > 300
+    app.button_group(key="help.section").set_value("terms").run()
+    app.text_input(key="help.term").set_value("vung lom").run()
+    healthy(app)
+    assert "vùng lõm sóng" in texts(app)
+    app.text_input(key="help.term").set_value("xyzzy").run()
+    assert app.info
+
+
+def test_an_address_opens_a_section(start, computed) -> None:
+    app = start(computed, language="en")
+    app.query_params["section"] = "covered"
+    app.switch_page("app/pages/help.py").run()
+    healthy(app)
+    assert "RSRP" in texts(app)
+    assert "not checked against a regulation" in texts(app)
+
+
+def test_the_glossary_is_whole() -> None:
+    terms = glossary.terms()
+    assert len(terms) > 30
+    assert len({item.english for item in terms}) == len(terms)
+    assert all(all(vars(item).values()) for item in terms)
+
+
+def test_every_part_of_a_loss_has_a_name() -> None:
+    assert set(path_profile.PARTS) == set(Part)
+
+
+def test_the_tour_is_walked_through_and_left(start, computed) -> None:
+    app = start(computed, language="en")
+    assert "Welcome" in texts(app)
+    app.button(key="tour.next").click().run()
+    healthy(app)
+    assert "Look at the map" in texts(app)
+    app.button(key="tour.leave").click().run()
+    healthy(app)
+    assert "Look at the map" not in texts(app)
+    app.run()
+    assert not [item for item in app.button if item.key == "tour.next"]
+
+
+def test_the_glance_has_computed_beside_reported(start, computed) -> None:
+    app = start(computed, language="en")
+    said = texts(app)
+    assert "Area with 4G coverage" in said
+    assert "share of: area" in said
+    assert "95.0" in said or "%" in said
+
+
+def test_pages_are_found_by_the_roles_that_use_them() -> None:
+    files = [entry.file for entries in SECTIONS.values() for entry in entries]
+    assert len(files) == len(set(files)) == 13
+
+    def found(role: str) -> set[str]:
+        return {
+            entry.file
+            for entries in SECTIONS.values()
+            for entry in entries
+            if not entry.roles or role in entry.roles
+        }
+
+    assert found(LOCAL.role) == set(files)
+    assert found(VISITOR.role) == set(files) - {
+        "siting",
+        "proposals",
+        "scenarios",
+        "administration",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("20.5412, 105.9229", (20.5412, 105.9229)),
+        ("-20.5;105", (-20.5, 105.0)),
+        ("20.5", None),
+        ("91,105", None),
+        ("20,181", None),
+        ("nan,105", None),
+        ("1e400,5", None),
+        ("<script>,1", None),
+        ("1," * 60, None),
+        ("", None),
+    ],
+)
+def test_only_a_place_is_taken_for_one(text, place) -> None:
+    assert address.degrees(text) == place
+
+
+def test_choices_come_from_an_address_and_go_into_it(start, computed) -> None:
+    app = start(computed, language="en")
+    app.query_params["operator"] = "nobody"
+    app.query_params["technology"] = "2G"
+    app.switch_page("app/pages/coverage_map.py").run()
+    healthy(app)
+    assert app.session_state["keep.service"] == "2G"
+    assert app.session_state["keep.operator"] == "any"
+    app.selectbox(key="keep.operator").set_value("B").run()
+    assert app.query_params["operator"] in ("B", ["B"])
+    app.selectbox(key="keep.operator").set_value("any").run()
+    assert "operator" not in app.query_params
