@@ -125,7 +125,8 @@ def _models() -> None:
             model.title,
             model.reference,
             "; ".join(
-                f"{_(_RANGES.get(name, name))} {formats.number(low, indicator_labels.decimals(low))}–"
+                f"{_(_RANGES.get(name, name))} "
+                f"{formats.number(low, indicator_labels.decimals(low))}–"
                 f"{formats.number(high, indicator_labels.decimals(high))} {unit}"
                 for name, (low, high, unit) in model.valid_range.items()
             ),

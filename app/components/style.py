@@ -74,7 +74,8 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 .ps-card { border: 1px solid #d3dde2; border-radius: 6px; padding: .55rem .75rem;
   margin-bottom: .6rem; }
 .ps-card-head { display: flex; justify-content: space-between; margin-bottom: .3rem; }
-.ps-badge { white-space: nowrap; font-size: .8rem; font-weight: 600; padding: .05rem .5rem; border-radius: 10px; }
+.ps-badge { white-space: nowrap; font-size: .8rem; font-weight: 600; padding: .05rem .5rem;
+  border-radius: 10px; }
 .ps-yes { background: #d9efe9; color: #0d4f43; }
 .ps-user { margin: .3rem 0 .2rem; line-height: 1.35; overflow-wrap: anywhere; }
 .ps-no { background: #fbe3d6; color: #7a2b00; }
