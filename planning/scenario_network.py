@@ -222,6 +222,9 @@ class _Layer:
         rows = [self.touched[key] for key in keys]
         index = pd.Index([self.number[key] for key in keys], name="row")
         given = pd.DataFrame(rows, index=index, dtype=object)
+        # A column that is not there at all would be a fault of no row.
+        lacking = [name for name in schema.layer_named(self.name).columns if name not in given]
+        given[lacking] = None
         placed = self.name != "masts" or set(PLACE) <= set(given.columns)
         if not placed:
             at = self.frame.geometry.iloc[[self.rows[key] for key in keys]]
