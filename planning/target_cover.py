@@ -126,6 +126,8 @@ class _Search:
     @property
     def closed(self) -> bool:
         """Whether no cheaper choice can exist."""
+        if self.high <= 0.0:
+            return True
         if self.step > 0.0:
             return self.low > self.high - self.step
         return self.low >= self.high * (1.0 - 1.01 * _TOLERANCE)
