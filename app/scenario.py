@@ -9,6 +9,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import address, areas, identity
+from app.components import scenario_texts
 from app.components.style import plain
 from app.i18n import _, translate
 from data.errors import PhuSongError
@@ -91,7 +92,7 @@ def switch() -> None:
         return
     found = scenarios.list_of(identity.records(), identity.actor(), areas.folder().absolute().name)
     wanted = number()
-    titles = {TODAY: _("Network of today"), **{item.id: item.title for item in found}}
+    titles = {TODAY: _("Network of today"), **scenario_texts.titles(found)}
     if len(titles) > 1:
         if st.session_state.get(_SWITCH) not in titles:
             st.session_state[_SWITCH] = wanted if wanted in titles else TODAY

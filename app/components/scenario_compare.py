@@ -11,7 +11,14 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, identity, jobs, labels, legend, money, overlays, study
-from app.components import map_layers, progress, scenario_changes, split_map, style
+from app.components import (
+    map_layers,
+    progress,
+    scenario_changes,
+    scenario_texts,
+    split_map,
+    style,
+)
 from app.components.kept import keep
 from app.i18n import _, language, mark
 from coverage.request import CoverageRequest
@@ -54,7 +61,7 @@ def show(area: Workspace, request: CoverageRequest) -> None:
     chosen = st.multiselect(
         _("Scenarios beside the network of today"),
         list(found),
-        format_func=lambda number: found[number].title,
+        format_func=scenario_texts.titles(found.values()).get,
         key=key,
         max_selections=5,
     )
@@ -95,11 +102,8 @@ def _obtained(
 
 def _result(area: Workspace, found: Comparison, known: dict[int, Scenario]) -> None:
     titles = {PRESENT: _("Network of today")}
-    for key in found.results:
-        if key in known:
-            # Titles need not differ, columns of a table must.
-            title = known[key].title
-            titles[key] = f"{title} ({key})" if title in titles.values() else title
+    named = scenario_texts.titles(known.values())
+    titles |= {key: named[key] for key in found.results if key in named}
     services = labels.services_in_order(found.summary["service"].unique())
     service = st.segmented_control(
         _("Service"),
@@ -250,32 +254,32 @@ def _communes(found: Comparison, titles: dict[int, str], service: str) -> None:
         & (found.table["operator"] == "any")
         & found.table["zone"].isin(found.zones.index)
     ]
-    table = pd.DataFrame({_("Unit"): found.zones["name"].to_numpy()}, index=found.zones.index)
-    order = None
+    # Columns are named by numbers: a title may be anything, also that of another column.
+    table = pd.DataFrame({"unit": found.zones["name"].to_numpy()}, index=found.zones.index)
+    columns: dict[str, Any] = {"unit": _("Unit")}
+    percent = "%.2f %%"
+    step = "%+.2f" if measure == "area" else "%+.0f"
     for number, title in titles.items():
         part = rows[rows["scenario"] == number].set_index("zone").reindex(table.index)
-        table[title] = part[f"{measure}_percent"]
+        table[f"share {number}"] = part[f"{measure}_percent"]
+        columns[f"share {number}"] = st.column_config.NumberColumn(title, format=percent)
         interval = zip(part[f"{measure}_low"], part[f"{measure}_high"], strict=True)
-        table[_("{title}: 95% interval", title=title)] = [
+        table[f"interval {number}"] = [
             formats.percent_range(low / 100, high / 100) for low, high in interval
         ]
+        columns[f"interval {number}"] = _("{title}: 95% interval", title=title)
         if number != PRESENT:
             more = (
                 _("{title}: km² more", title=title)
                 if measure == "area"
                 else _("{title}: people more", title=title)
             )
-            table[more] = part[amount]
-            order = more if order is None else order
-    if order is not None:
-        table = table.sort_values(order, ascending=False, kind="stable")
-    shares = {title: st.column_config.NumberColumn(format="%.2f %%") for title in titles.values()}
-    counts = {
-        name: st.column_config.NumberColumn(format="%+.2f" if measure == "area" else "%+.0f")
-        for name in table.columns
-        if name not in shares and pd.api.types.is_numeric_dtype(table[name])
-    }
-    st.dataframe(table, hide_index=True, width="stretch", column_config={**shares, **counts})
+            table[f"more {number}"] = part[amount]
+            columns[f"more {number}"] = st.column_config.NumberColumn(more, format=step)
+    first = [name for name in table.columns if name.startswith("more ")][:1]
+    if first:
+        table = table.sort_values(first, ascending=False, kind="stable")
+    st.dataframe(table, hide_index=True, width="stretch", column_config=columns)
 
 
 _ITEMS = {

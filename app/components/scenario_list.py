@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, identity, scenario
+from app.components import scenario_texts
 from app.components.kept import keep
 from app.components.style import plain
 from app.i18n import _
@@ -49,7 +50,7 @@ def show(area: Workspace) -> Scenario | None:
         _create(area, records, actor, found)
     if not found:
         return None
-    titles = {item.id: item.title for item in found}
+    titles = scenario_texts.titles(found)
     wanted = st.session_state.pop("scenario.made", None)
     if wanted in titles:
         st.session_state[f"keep.{CHOSEN}"] = wanted
@@ -83,7 +84,7 @@ def _table(found: list[Scenario]) -> None:
 def _create(area: Workspace, records: Records, actor: Actor, found: list[Scenario]) -> None:
     with st.expander(_("Make a scenario"), icon=":material/add:", expanded=not found):
         with st.form("scenario.create", clear_on_submit=True, border=False):
-            titles = {0: _("Network of today"), **{item.id: item.title for item in found}}
+            titles = {0: _("Network of today"), **scenario_texts.titles(found)}
             left, right = st.columns(2)
             title = left.text_input(_("Name"), max_chars=200)
             origin = right.selectbox(_("Begins as"), list(titles), format_func=titles.get)

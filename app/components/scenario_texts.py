@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from app import formats
 from app.i18n import _, mark
-from planning.scenarios import Change
+from planning.scenarios import Change, Scenario
 
 #: Kinds of changes as the form offers them.
 KINDS = {
@@ -14,6 +16,28 @@ KINDS = {
     "share": mark("Share a mast"),
     "edit": mark("Edit a mast"),
 }
+
+
+def titles(found: Iterable[Scenario]) -> dict[int, str]:
+    """Return what scenarios are called where one is chosen.
+
+    Parameters
+    ----------
+    found
+        The scenarios.
+
+    Returns
+    -------
+    dict
+        Number -> title, with the number in it where two titles are alike: a choice is
+        told from another by its text.
+    """
+    named = {item.id: item.title for item in found}
+    known = list(named.values())
+    return {
+        number: title if known.count(title) == 1 else f"{title} ({number})"
+        for number, title in named.items()
+    }
 
 
 def said(change: Change) -> str:
