@@ -100,10 +100,11 @@ def _cuts(report: FailureReport, called: Mapping[str, str]) -> None:
     style.facts(
         [
             (
-                called[row["link_id"]],
+                # With the identifier: links side by side are called the same.
+                f"{called[row['link_id']]} ({row['link_id']})",
                 _(
                     "{link} at {share}",
-                    link=called[row["busiest"]],
+                    link=f"{called[row['busiest']]} ({row['busiest']})",
                     share=formats.percent(row["utilisation"], 0),
                 ),
             )
