@@ -50,6 +50,7 @@ def minimise(
     is_whole: NDArray[np.bool_],
     time_limit_s: float,
     start: Floats | None = None,
+    goal: float | None = None,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> MilpSolution:
     """Minimise ``cost @ x`` with ``row_lower <= matrix @ x <= row_upper``, ``0 <= x <= upper``.
@@ -68,6 +69,9 @@ def minimise(
         Time after which the best solution and bound so far are returned. [s]
     start
         A solution known beforehand.
+    goal
+        Cost with which the search ends: as soon as a solution costs no more, or none is
+        proven to. None to look for the least.
     on_progress
         Called with the share of the time that is used up, from the caller's thread; it
         may raise `CancelledError`.
@@ -115,6 +119,10 @@ def minimise(
         try:
             spent_s = float(event.data_out.running_time)
             on_progress(min(0.999, spent_s / max(time_limit_s, 1e-9)))
+            if goal is not None and bool(np.any(is_whole)):
+                found = event.data_out
+                if found.mip_primal_bound <= goal or found.mip_dual_bound > goal:
+                    event.interrupt()
         except BaseException as error:  # noqa: BLE001
             raised.append(error)
             event.interrupt()

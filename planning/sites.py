@@ -144,6 +144,7 @@ def maximal_cover(
     budget: float,
     *,
     time_limit_s: float = 60.0,
+    goal: float | None = None,
     on_progress: Progress = lambda _: None,
 ) -> SiteChoice:
     """Choose sites within a budget that cover the most weight.
@@ -165,6 +166,9 @@ def maximal_cover(
         one in a thousand million, for rounding.
     time_limit_s, on_progress
         As for `set_cover`.
+    goal
+        Weight with which the search ends: as soon as a choice reaches it, or none is
+        proven to. None to look for the most.
 
     Returns
     -------
@@ -200,7 +204,7 @@ def maximal_cover(
     without = int(len(group) - np.count_nonzero(has_site))
     clock.tick(0.02)
     load = _add_up(group[has_site], people[has_site], merged.rows)
-    cover = _MaximalCover(merged, load, prices, money, clock)
+    cover = _MaximalCover(merged, load, prices, money, clock, goal)
     columns, bound = cover.solve()
     served = np.zeros(merged.rows, dtype=bool)
     for j in columns.tolist():
@@ -726,13 +730,20 @@ class _MaximalCover:
     """A maximal cover on a table that shrinks while its bounds close in."""
 
     def __init__(
-        self, table: _Table, weight: Floats, cost: Floats, budget: float, clock: _Clock
+        self,
+        table: _Table,
+        weight: Floats,
+        cost: Floats,
+        budget: float,
+        clock: _Clock,
+        goal: float | None = None,
     ) -> None:
         self.full, self.full_weight, self.full_cost = table, weight, cost
         # Sums of decimal fractions may lie a rounding above the budget.
         budget *= 1.0 + _ROUND
         self.full_budget = budget
         self.clock = clock
+        self.goal = goal
         self.step = whole_step(weight)
         self.random = np.random.default_rng(_SEED)
         #: Columns that are surely taken, their weight, and the table of what is still open.
@@ -753,21 +764,28 @@ class _MaximalCover:
             return self.best, self.bound
         self.prepare()
         for turn in range(6):
-            if self.closed or (turn and self.clock.left_s <= 0.0):
+            if self.done or (turn and self.clock.left_s <= 0.0):
                 break
             before = self.table.columns
             self.descend(1500)
             self.search(0.08 * self.clock.limit_s)
             self.fix()
-            if self.closed or (self.table.columns > 0.95 * before and turn):
+            if self.done or (self.table.columns > 0.95 * before and turn):
                 break
-        if not self.closed:
+        if not self.done:
             self.branch()
         return self.best, self.bound
 
     @property
     def closed(self) -> bool:
         return self.bound <= self.target
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing better can exist, or what was asked for is decided."""
+        if self.goal is not None and (self.best_weight >= self.goal or self.bound < self.goal):
+            return True
+        return self.closed
 
     @property
     def target(self) -> float:
@@ -881,14 +899,14 @@ class _MaximalCover:
             self.try_choice(chosen)
             self.lower_bound_to(open_best + self.base)
             self.clock.tick()
-            if self.closed or pace < 1e-4 or self.clock.left_s <= 0.0:
+            if self.done or pace < 1e-4 or self.clock.left_s <= 0.0:
                 break
 
     def search(self, limit_s: float) -> None:
         """Shake the best choice and improve it again."""
         until = min(self.clock.spent_s + limit_s, self.clock.limit_s)
         stale = 0
-        while not self.closed and self.clock.spent_s < until and stale < 60:
+        while not self.done and self.clock.spent_s < until and stale < 60:
             chosen = self.chosen.copy()
             inside = np.flatnonzero(chosen)
             if not len(inside):
@@ -973,6 +991,7 @@ class _MaximalCover:
             is_whole=is_whole,
             time_limit_s=left_s,
             start=start,
+            goal=None if self.goal is None else (self.base - self.goal) / scale,
             on_progress=lambda _: self.clock.tick(),
         )
         if found.values is not None:

@@ -29,8 +29,14 @@ _TOLERANCE = 1e-5
 #: Sums of weight within this share are equal, for rounding.
 _ROUND = 1e-9
 
-#: Least and greatest time for one question, as a share of what is left.
-_SHARES = (0.08, 0.25)
+#: Time for a question, as a share of what is left: before and after one was not decided.
+_QUICK, _LONG = 0.05, 0.6
+
+#: Where between the bounds the next budget lies, after the first was not decided.
+_FIRST = 0.4
+
+#: Bounds within this share of each other ask for the last proof.
+_NEAR = 2e-3
 
 
 def partial_cover(
@@ -120,8 +126,8 @@ class _Search:
         #: The best choice that does.
         self.best = np.zeros(0, np.int64)
         self.high = math.inf
-        #: Budgets of which neither could be said.
-        self.open: list[float] = []
+        #: Where between the bounds the next budget lies, and how many were not decided.
+        self.part, self.undecided = 0.5, 0
 
     @property
     def closed(self) -> bool:
@@ -171,10 +177,7 @@ class _Search:
         self.keep(np.arange(self.table.shape[1]))
         self.keep(self._greedy())
         while self.left_s > 0.0 and not self.closed:
-            budget = self._next()
-            if budget is None:
-                return
-            self._ask(budget)
+            self._ask(self._next())
 
     def _greedy(self) -> NDArray[np.int64]:
         """Return sites by gain per cost until the target is reached."""
@@ -194,31 +197,31 @@ class _Search:
             chosen.append(j)
         return np.array(sorted(chosen), np.int64)
 
-    def _next(self) -> float | None:
-        """Return the budget to ask about next, None where no more can be said."""
-        just_below = max(self.high * (1.0 - _TOLERANCE), 0.0)
+    def _next(self) -> float:
+        """Return the budget to ask about next.
+
+        The proven bounds of budgets come near the least cost from below, so it is sought
+        near them; where that is not decided in time, farther up.
+        """
+        low = max(self.low, 0.0)
+        just_below = self.high * (1.0 - _TOLERANCE)
         if self.step > 0.0:
             just_below = self.high - 0.5 * self.step
-        low = max(self.low, 0.0)
-        ends = sorted(value for value in self.open if self.low < value <= just_below)
-        if not ends:
-            # When the two are near, ask for the proof at once.
-            return just_below if self.high - low < 0.05 * self.high else 0.5 * (low + self.high)
-        below, above = (low, ends[0]), (ends[-1], just_below)
-        wide = max(below, above, key=lambda pair: pair[1] - pair[0])
-        if wide[1] - wide[0] < 1e-3 * self.high:
-            return None
-        return 0.5 * (wide[0] + wide[1])
+        if self.high - low < _NEAR * self.high:
+            return just_below
+        return min(low + self.part * (self.high - low), just_below)
 
     def _ask(self, budget: float) -> None:
-        share = _SHARES[1] if not self.open else _SHARES[0]
         spent = 1.0 - self.left_s / self.limit_s if self.limit_s > 0.0 else 1.0
+        # The first questions are for finding out where it becomes hard.
+        share = _QUICK if self.undecided == 0 else _LONG
         found = sites.maximal_cover(
             self.table,
             self.load,
             self.cost,
             budget,
             time_limit_s=max(0.2, share * self.left_s),
+            goal=self.target,
             on_progress=lambda _: self.on_progress(min(0.999, spent)),
         )
         if found.value >= self.target:
@@ -226,7 +229,11 @@ class _Search:
         elif found.bound < self.target:
             self.low = max(self.low, budget)
         else:
-            self.open.append(budget)
+            self.undecided += 1
+            if self.undecided > 1:
+                self.part = 0.5 * (1.0 + self.part)
+            else:
+                self.part = _FIRST
 
     def choice(self) -> SiteChoice:
         bound = max(self.low, 0.0)
