@@ -257,12 +257,12 @@ def _communes(found: Comparison, titles: dict[int, str], service: str) -> None:
     # Columns are named by numbers: a title may be anything, also that of another column.
     table = pd.DataFrame({"unit": found.zones["name"].to_numpy()}, index=found.zones.index)
     columns: dict[str, Any] = {"unit": _("Unit")}
-    percent = "%.2f %%"
-    step = "%+.2f" if measure == "area" else "%+.0f"
+    digits = 2 if measure == "area" else 0
     for number, title in titles.items():
         part = rows[rows["scenario"] == number].set_index("zone").reindex(table.index)
-        table[f"share {number}"] = part[f"{measure}_percent"]
-        columns[f"share {number}"] = st.column_config.NumberColumn(title, format=percent)
+        shares = part[f"{measure}_percent"] / 100
+        table[f"share {number}"] = [formats.percent(share, 2) for share in shares]
+        columns[f"share {number}"] = title
         interval = zip(part[f"{measure}_low"], part[f"{measure}_high"], strict=True)
         table[f"interval {number}"] = [
             formats.percent_range(low / 100, high / 100) for low, high in interval
@@ -274,11 +274,14 @@ def _communes(found: Comparison, titles: dict[int, str], service: str) -> None:
                 if measure == "area"
                 else _("{title}: people more", title=title)
             )
-            table[f"more {number}"] = part[amount]
-            columns[f"more {number}"] = st.column_config.NumberColumn(more, format=step)
-    first = [name for name in table.columns if name.startswith("more ")][:1]
-    if first:
-        table = table.sort_values(first, ascending=False, kind="stable")
+            table[f"more {number}"] = [
+                formats.number(value, digits, signed=True) for value in part[amount]
+            ]
+            columns[f"more {number}"] = more
+    # What gains most from the first scenario comes first.
+    first = next((number for number in titles if number != PRESENT), PRESENT)
+    gains = rows[rows["scenario"] == first].set_index("zone")[amount].reindex(table.index)
+    table = table.loc[gains.sort_values(ascending=False, kind="stable").index]
     st.dataframe(table, hide_index=True, width="stretch", column_config=columns)
 
 
@@ -300,14 +303,12 @@ def _bill(found: Comparison, titles: dict[int, str]) -> None:
                 _("Item"): [_(_ITEMS[item]) for item in bill["item"]],
                 _("Mast"): bill["mast_id"].to_numpy(),
                 _("What"): bill["what"].to_numpy(),
-                _("Low"): bill["low"].to_numpy(),
-                _("Typical"): bill["typical"].to_numpy(),
-                _("High"): bill["high"].to_numpy(),
+                _("Low"): [money.written(value, found.currency) for value in bill["low"]],
+                _("Typical"): [money.written(value, found.currency) for value in bill["typical"]],
+                _("High"): [money.written(value, found.currency) for value in bill["high"]],
             }
         )
-        plain = st.column_config.NumberColumn(format="localized")
-        columns = {_("Low"): plain, _("Typical"): plain, _("High"): plain}
-        st.dataframe(table, hide_index=True, width="stretch", column_config=columns)
+        st.dataframe(table, hide_index=True, width="stretch")
         st.download_button(
             _("Download as CSV"),
             found.table.drop(columns="zone").to_csv(index=False).encode("utf-8-sig"),

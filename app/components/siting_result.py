@@ -120,7 +120,7 @@ def _map(area: Workspace, found: SitingPlan) -> None:
             groups.append(web_map.dots_group(name, _candidate_dots(part), colour))
             entries.append(legend.Entry(colour, name.lower()))
     groups.append(web_map.dots_group(_("Chosen sites"), _chosen_dots(found), _CHOSEN))
-    style.legend(entries, _("Sites"))
+    style.legend(entries, _("Map of sites"))
     web_map.show(
         map_layers.bounds(area),
         groups,
@@ -177,24 +177,21 @@ def _sites(found: SitingPlan) -> None:
             _("Site"): [_named(row) for row in rows],
             _("Operators"): [row["operators"] for row in rows],
             _("Technologies"): [row["technologies"] for row in rows],
-            _("Adds"): [row["gain"] for row in rows],
-            _("By itself"): [row["alone"] for row in rows],
+            _("Adds"): [amount(found, row["gain"], signed=True) for row in rows],
+            _("By itself"): [amount(found, row["alone"]) for row in rows],
             _("Cost"): [money.written(row["cost_typical"], found.currency) for row in rows],
             _("of it fibre"): [
                 money.written(row["fibre_cost"], found.currency) if row["fibre_cost"] else "–"
                 for row in rows
             ],
             _("Per billion {currency}", currency=found.currency): [
-                row["per_money"] for row in rows
+                amount(found, row["per_money"]) for row in rows
             ],
             _("Year"): [formats.number(row["year"]) for row in rows],
             _("Why"): [translate(row["reason"]) for row in rows],
         }
     )
-    digits = "%.0f" if found.request.measure == "population" else "%.2f"
-    counts = [_("Adds"), _("By itself"), _("Per billion {currency}", currency=found.currency)]
-    columns = {name: st.column_config.NumberColumn(format=digits) for name in counts}
-    st.dataframe(table, hide_index=True, width="stretch", column_config=columns)
+    st.dataframe(table, hide_index=True, width="stretch")
 
 
 def _curve(found: SitingPlan) -> None:
@@ -207,18 +204,22 @@ def _curve(found: SitingPlan) -> None:
             "bound": found.curve["bound"],
             "written": [amount(found, value, signed=True) for value in found.curve["gain"]],
             "cost": [money.written(value, found.currency) for value in found.curve["cost"]],
-            "sites": found.curve["sites"],
+            "sites": [formats.number(value) for value in found.curve["sites"]],
         }
     )
     gained = _("People gained") if found.request.measure == "population" else _("Area gained, km²")
-    across = alt.X("budget:Q", title=_("Budget, {unit}", unit=unit))
+    label = "format(datum.value, ',.6~f')"
+    if language() == "vi":
+        label = f"replace(replace(replace({label}, /,/g, ' '), '.', ','), / /g, '.')"
+    axis = alt.Axis(labelExpr=label, tickCount=6)
+    across = alt.X("budget:Q", title=_("Budget, {unit}", unit=unit), axis=axis)
     tip = [
         alt.Tooltip("written:N", title=_("Gain")),
         alt.Tooltip("cost:N", title=_("Cost")),
-        alt.Tooltip("sites:Q", title=_("Sites")),
+        alt.Tooltip("sites:N", title=_("Sites")),
     ]
     line = alt.Chart(table).mark_line(point=True, color="#0b6280")
-    line = line.encode(x=across, y=alt.Y("gain:Q", title=gained), tooltip=tip)
+    line = line.encode(x=across, y=alt.Y("gain:Q", title=gained, axis=axis), tooltip=tip)
     bound = alt.Chart(table).mark_line(strokeDash=[4, 4], color="#8a3d00")
     st.altair_chart(line + bound.encode(x=across, y="bound:Q"), width="stretch")
     st.caption(_("Dashed: proven, no choice within the budget brings more."))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -107,7 +108,12 @@ def publish(
 def _write(connection: sa.Connection, schema: str, name: str, frame: pd.DataFrame) -> int:
     frame = frame.reset_index(drop=True)
     frame.index = frame.index + 1
-    wanted = {"if_exists": "replace", "index": True, "index_label": _KEY, "chunksize": 10_000}
+    wanted: dict[str, Any] = {
+        "if_exists": "replace",
+        "index": True,
+        "index_label": _KEY,
+        "chunksize": 10_000,
+    }
     if isinstance(frame, gpd.GeoDataFrame):
         frame.to_postgis(name, connection, schema=schema, **wanted)
     else:

@@ -10,9 +10,10 @@ from streamlit.testing.v1 import AppTest
 from app import areas, identity
 from data.records.engine import Records
 from data.store import Workspace
-from planning import accounts, passwords, sign_in
+from planning import accounts, history, passwords
 from planning.accounts import COMMAND_LINE, Actor, Role
 from tests.app.conftest import ROOT
+from tests.app.test_data_page import FOREIGN, give
 from tests.app.test_pages import healthy, part, texts
 
 PASSWORD = "mưa rào tháng sáu"
@@ -301,17 +302,37 @@ def test_an_identity_provider_brings_its_users(start, own, records, people, monk
     assert "Only planners" not in texts(app)
 
 
-def test_a_change_of_data_is_refused_below_the_page(start, own, records, people) -> None:
-    """Whatever a viewer's browser sends, the function itself refuses."""
-    viewer = sign_in.who(records, sign_in.sign_in(records, "viewer", PASSWORD))
-    assert viewer is not None
-    from planning import data_changes
+def test_who_changed_data_is_in_the_history(start, own, records, people) -> None:
+    app = part(enter(start(own, "data", "en"), "planner"), "Upload a file")
+    give(app, "upload-masts-0", "trạm.csv", FOREIGN.encode())
+    press(app, "Keep this file")
+    press(app, "Undo")
+    healthy(app)
+    done = history.entries(records, COMMAND_LINE, kind="data")
+    assert [(e.action, e.account_id, e.area) for e in done] == [
+        ("import undone", people["planner"], "own"),
+        ("imported", people["planner"], "own"),
+    ]
 
-    with (
-        pytest.raises(accounts.ForbiddenError),
-        data_changes.change(records, viewer.actor, area="own", action="imported"),
-    ):
-        pytest.fail("the change was let through")
+
+def test_a_role_that_was_taken_away_keeps_nothing(start, own, records, people, monkeypatch) -> None:
+    """The form was there when the role was; the function refuses all the same."""
+    app = part(enter(start(own, "data", "en"), "planner"), "Upload a file")
+    give(app, "upload-masts-0", "trạm.csv", FOREIGN.encode())
+    before = own.content_hash("masts")
+    monkeypatch.setattr(identity, "may_change_data", lambda: True)
+    accounts.change(records, COMMAND_LINE, people["planner"], role="viewer")
+    press(app, "Keep this file")
+    assert "This needs the role planner or administrator; yours is viewer" in app.error[0].value
+    assert Workspace.open(own.folder).content_hash("masts") == before
+
+
+def test_a_database_that_is_away_is_one_sentence(start, own, monkeypatch) -> None:
+    monkeypatch.setenv("PHUSONG_DATABASE_URL", "postgresql://phusong:secret@127.0.0.1:1/phusong")
+    app = start(own, "overview", "en")
+    assert not app.exception
+    assert "phusong (127.0.0.1) cannot be used" in app.error[0].value
+    assert "secret" not in app.error[0].value
 
 
 def test_the_names_of_areas_survive_signing_in(start, own, people) -> None:
