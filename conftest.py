@@ -14,3 +14,19 @@ if Path(coverage.__file__ or "").resolve().parent != Path(__file__).resolve().pa
         "from the project's root, in an environment without coverage.py and pytest-cov",
         returncode=4,
     )
+
+
+#: Files whose few tests take longest: begun first, so that no process waits for them at the end.
+_LONG = (
+    "test_notebooks.py",
+    "test_proposals_browser.py",
+    "test_workplace_browser.py",
+    "test_dedicated_network.py",
+    "test_build_from.py",
+    "test_cluster.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest (with pytest-xdist's --no-loadscope-reorder)."""
+    items.sort(key=lambda item: item.path.name not in _LONG)

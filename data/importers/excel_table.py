@@ -41,7 +41,7 @@ TIME_LIMIT_S = 120.0
 
 _BLOCK = 4 << 20
 _QUOTED = rb"""[^<>"']*(?:"[^"<]*"[^<>"']*|'[^'<]*'[^<>"']*)*"""
-_EMPTY_CELL = re.compile(rb"<(?:\w+:)?c\s" + _QUOTED + rb"/>")
+_EMPTY_CELL = re.compile(rb"<(?:\w+:)?c\s" + _QUOTED + rb"(?:/>|(?<!/)>\s*</(?:\w+:)?c\s*>)")
 _EMPTY_ROW = re.compile(rb"<(?:\w+:)?row\s" + _QUOTED + rb"(?:/>|(?<!/)>\s*</(?:\w+:)?row\s*>)")
 _PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)(\d*)""")
 _ODD_PLACE = re.compile(rb"""\sr\s*=\s*["'][^"']*&""")
