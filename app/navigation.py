@@ -71,12 +71,16 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
 }
 
 
-def _pages() -> dict[str, list[st.Page]]:
-    """Return the pages that the visitor's role finds, by the titles of their sections."""
+def _pages() -> tuple[list[st.Page], dict[str, str]]:
+    """Return the pages that the visitor's role finds, and the section that each address begins."""
     role = identity.actor().role
-    found: dict[str, list[st.Page]] = {}
+    pages: list[st.Page] = []
+    begins: dict[str, str] = {}
     for section, entries in SECTIONS.items():
-        pages = [
+        found = [entry for entry in entries if not entry.roles or role in entry.roles]
+        if section and found:
+            begins[found[0].address] = _(section)
+        pages += [
             st.Page(
                 f"app/pages/{entry.file}.py",
                 title=_(entry.title),
@@ -84,12 +88,9 @@ def _pages() -> dict[str, list[st.Page]]:
                 url_path=entry.address,
                 default=entry.address == "overview",
             )
-            for entry in entries
-            if not entry.roles or role in entry.roles
+            for entry in found
         ]
-        if pages:
-            found[_(section) if section else ""] = pages
-    return found
+    return pages, begins
 
 
 def run() -> None:
@@ -99,8 +100,12 @@ def run() -> None:
     for key in list(st.session_state):
         if str(key).startswith(kept.PREFIX):
             st.session_state[key] = st.session_state[key]
-    page = st.navigation(_pages(), expanded=True)
+    pages, begins = _pages()
+    # Streamlit's own sections are lists that screen readers cannot read.
+    page = st.navigation(pages, expanded=True)
     style.apply()
+    style.sections(begins)
+    style.language(i18n.language())
     with st.sidebar, readable_errors():
         areas.switch()
         scenario.switch()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import streamlit as st
@@ -91,6 +92,8 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
   .ps-facts { grid-template-columns: 1fr; gap: 0; }
   .ps-facts dd { margin-bottom: .4rem; }
 }
+[data-testid="stSidebarNavItems"] li::before { display: block; padding: .7rem 0 .1rem .5rem;
+  color: #4a5b65; font-size: .85rem; }
 </style>
 """
 
@@ -98,6 +101,30 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 def apply() -> None:
     """Put the style sheet on the page."""
     st.html(_CSS)
+
+
+def sections(begins: Mapping[str, str]) -> None:
+    """Write titles of sections into the navigation.
+
+    Parameters
+    ----------
+    begins
+        Title of the section by the address of its first page.
+    """
+    rules = (
+        f'[data-testid="stSidebarNavItems"] li:has(a[href$="/{address}"])::before '
+        f"{{ content: {json.dumps(title, ensure_ascii=False)}; }}"
+        for address, title in begins.items()
+    )
+    st.html(f"<style>{' '.join(rules)}</style>")
+
+
+def language(code: str) -> None:
+    """Tell browsers and screen readers the page's language, which Streamlit calls English."""
+    st.html(
+        f"<script>document.documentElement.lang = {json.dumps(code)};</script>",
+        unsafe_allow_javascript=True,
+    )
 
 
 def plain(text: str) -> str:
