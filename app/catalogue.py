@@ -8,6 +8,7 @@ every text is translated.
 from __future__ import annotations
 
 import ast
+import io
 import string
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -142,16 +143,19 @@ def update(code: str) -> None:
         key = entry.id[0] if isinstance(entry.id, tuple) else entry.id
         old = kept.get(key)
         fresh.add(entry.id, old.string if old is not None else "")
-    with path.open("wb") as file:
-        # Without places, so that moving a text changes nothing here.
-        write_po(file, fresh, width=100, sort_output=True, no_location=True)
+    written = io.BytesIO()
+    # Without places, so that moving a text changes nothing here.
+    write_po(written, fresh, width=100, sort_output=True, no_location=True)
     # Of the header, only what says how to read the file; dates would change with every run.
     lines = [
         line
-        for line in path.read_text(encoding="utf-8").splitlines()
+        for line in written.getvalue().decode("utf-8").splitlines()
         if not line.startswith(_EMPTY_HEADERS)
     ]
-    path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    # In one step: an app that runs meanwhile reads the old file or the new one.
+    part = path.with_suffix(".part")
+    part.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    part.replace(path)
 
 
 if __name__ == "__main__":
