@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from data.errors import InputError, PhuSongError, Problem, ValidationError
 from planning import (
     data_commands,
+    explain_commands,
     fibre_commands,
     indicator_commands,
     network_commands,
@@ -539,6 +540,17 @@ def _coverage(arguments: argparse.Namespace) -> None:
     print(f"Written to {arguments.out}")
 
 
+def _explain(arguments: argparse.Namespace) -> None:
+    from coverage.propagation.ranges import ModelRangeWarning
+
+    workspace = _open_for_coverage(arguments)
+    request = _request(arguments, arguments.operator)
+    with _Progress("coverage") as progress, warnings.catch_warnings():
+        # The result's notes say it once, for all cells.
+        warnings.simplefilter("ignore", ModelRangeWarning)
+        explain_commands.explain(workspace, arguments, request, progress)
+
+
 def _products(arguments: argparse.Namespace) -> None:
     from coverage import products, results
 
@@ -967,7 +979,9 @@ def _coordinates(text: str) -> CoordinateColumns:
     return words[0], words[1], words[2]
 
 
-def _add_coverage_options(command: argparse.ArgumentParser, *, scheduler: bool = True) -> None:
+def _add_coverage_options(
+    command: argparse.ArgumentParser, *, scheduler: bool = True, needs_out: bool = True
+) -> None:
     command.add_argument(
         "--technology",
         type=_words,
@@ -1003,7 +1017,7 @@ def _add_coverage_options(command: argparse.ArgumentParser, *, scheduler: bool =
             metavar="tcp://HOST:PORT",
             help="have the masts predicted by a Dask cluster",
         )
-    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    command.add_argument("--out", type=Path, required=needs_out, metavar="DIR")
 
 
 def _bounds(text: str) -> tuple[float, ...]:
@@ -1471,6 +1485,16 @@ def _parser() -> argparse.ArgumentParser:
     coverage.add_argument("--operator", type=_words, metavar="NAME,…", help="default: all")
     _add_coverage_options(coverage)
 
+    explain = add(
+        commands,
+        "explain",
+        _explain,
+        "Say what is received at a place, from where, and what is lost on the way.",
+    )
+    explain_commands.add_options(explain)
+    explain.add_argument("--operator", type=_words, metavar="NAME,…", help="default: all")
+    _add_coverage_options(explain, needs_out=False)
+
     products = add(
         commands,
         "products",
@@ -1736,10 +1760,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 2 after one readable line on standard error.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if "--bbox" in words[:-1]:
-        # A box west of Greenwich begins like an option.
-        at = words.index("--bbox")
-        words[at : at + 2] = [f"--bbox={words[at + 1]}"]
+    for name in ("--bbox", "--at"):
+        if name in words[:-1]:
+            # A place west of Greenwich begins like an option.
+            at = words.index(name)
+            words[at : at + 2] = [f"{name}={words[at + 1]}"]
     chosen = _parser().parse_args(words)
     try:
         chosen.run(chosen)
