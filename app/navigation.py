@@ -26,7 +26,7 @@ class Entry:
     title, icon
         What the navigation shows.
     address
-        Last part of the page's address.
+        Last part of the page's address; empty for the page where visitors arrive.
     roles
         Who finds the page there; empty for everybody. The functions behind a
         page check for themselves.
@@ -41,7 +41,7 @@ class Entry:
 
 #: The pages by section; the first is where visitors arrive.
 SECTIONS: dict[str, tuple[Entry, ...]] = {
-    "": (Entry("overview", mark("Overview"), ":material/dashboard:", "overview"),),
+    "": (Entry("overview", mark("Overview"), ":material/dashboard:", ""),),
     mark("Coverage"): (Entry("coverage_map", mark("Coverage map"), ":material/map:", "map"),),
     mark("Networks"): (
         Entry("broadband", mark("Broadband"), ":material/lan:", "broadband"),
@@ -86,7 +86,7 @@ def _pages() -> tuple[list[st.Page], dict[str, str]]:
                 title=_(entry.title),
                 icon=entry.icon,
                 url_path=entry.address,
-                default=entry.address == "overview",
+                default=not entry.address,
             )
             for entry in found
         ]
