@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from PIL import Image
-from rasterio.warp import Resampling, calculate_default_transform, reproject, transform_bounds
+from rasterio.warp import transform_bounds
 
 from data.grid import Grid, Raster
+from data.warp_classes import OUTSIDE, classes_in
 
 WEB_MERCATOR = "EPSG:3857"
 WGS84 = "EPSG:4326"
@@ -27,7 +27,7 @@ WGS84 = "EPSG:4326"
 LONGEST_SIDE = 2000
 
 #: Class of pixels that are left transparent.
-TRANSPARENT = 255
+TRANSPARENT = OUTSIDE
 
 
 @dataclass(frozen=True)
@@ -85,27 +85,7 @@ def warp_classes(classes: NDArray[np.uint8], grid: Grid) -> Warped:
     Warped
         Nearest neighbours on the new grid.
     """
-    transform, width, height = calculate_default_transform(
-        grid.crs, WEB_MERCATOR, grid.width, grid.height, *grid.bounds
-    )
-    shrink = max(1.0, max(width, height) / LONGEST_SIDE)
-    if shrink > 1.0:
-        edges = rasterio.transform.array_bounds(height, width, transform)
-        width, height = max(1, round(width / shrink)), max(1, round(height / shrink))
-        transform = rasterio.transform.from_bounds(*edges, width, height)
-    warped = np.full((height, width), TRANSPARENT, np.uint8)
-    reproject(
-        np.ascontiguousarray(classes),
-        warped,
-        src_transform=grid.transform,
-        src_crs=grid.crs,
-        dst_transform=transform,
-        dst_crs=WEB_MERCATOR,
-        src_nodata=TRANSPARENT,
-        dst_nodata=TRANSPARENT,
-        resampling=Resampling.nearest,
-    )
-    edges = rasterio.transform.array_bounds(height, width, transform)
+    warped, edges = classes_in(classes, grid, WEB_MERCATOR, LONGEST_SIDE)
     west, south, east, north = transform_bounds(WEB_MERCATOR, WGS84, *edges)
     return Warped(warped, ((south, west), (north, east)))
 

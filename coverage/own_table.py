@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
 from data.errors import InputError
+
+Row = TypeVar("Row")
 
 
 def read_own_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -63,3 +66,41 @@ def read_own_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
             )
     values = [[value.strip() for value in row] for row in rows[1:]]
     return pd.DataFrame(values, columns=header, index=range(2, len(rows) + 1), dtype=object)
+
+
+def with_own_rows(
+    built_in: Mapping[str, Row], own: Path | None, read: Callable[[Path], Mapping[str, Row]]
+) -> dict[str, Row]:
+    """Return assumptions, with those that the user's own file names in their place.
+
+    Parameters
+    ----------
+    built_in
+        By name.
+    own
+        File that need not exist; None for none.
+    read
+        Reads a file of assumptions by name.
+
+    Returns
+    -------
+    dict
+        By name.
+
+    Raises
+    ------
+    InputError
+        If `read` does, or the file names what `built_in` has not.
+    """
+    found = dict(built_in)
+    if own is not None and own.exists():
+        for name, row in read(own).items():
+            if name not in found:
+                raise InputError(
+                    "{file}: there is no assumption {value} (expected one of {expected})",
+                    file=own.name,
+                    value=name,
+                    expected=", ".join(found),
+                )
+            found[name] = row
+    return found

@@ -26,7 +26,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from coverage.own_table import read_own_table
+from coverage.own_table import read_own_table, with_own_rows
 from data import schema
 from data.errors import InputError, Message, message
 from data.interchange import guarded
@@ -95,19 +95,8 @@ def assumptions(folder: Path | None = None) -> dict[str, float]:
         If the workspace's table cannot be read, names something unknown, or a value
         is not a number of at least 0, or beyond what its unit allows.
     """
-    found = dict(_built_in())
     own = None if folder is None else folder / OWN_FILE
-    if own is not None and own.exists():
-        for name, value in _read(own).items():
-            if name not in found:
-                raise InputError(
-                    "{file}: there is no assumption {value} (expected one of {expected})",
-                    file=own.name,
-                    value=name,
-                    expected=", ".join(found),
-                )
-            found[name] = value
-    return found
+    return with_own_rows(_built_in(), own, _read)
 
 
 @cache

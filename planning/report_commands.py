@@ -90,10 +90,10 @@ def report(
     on_progress: Progress,
 ) -> None:
     """Write the provincial report."""
-    from planning.reports import figures, inputs, write
+    from planning.reports import figures, files, inputs, write
     from planning.reports.language import languages
 
-    formats = write.checked_formats(arguments.format)
+    formats = files.checked_formats(arguments.format, write.FORMATS)
     spoken = [language.code for language in languages(arguments.language)]
     inputs.folder_of(arguments.out)
     earlier = figures.read(arguments.previous or arguments.out)
@@ -120,10 +120,10 @@ def export(
     on_progress: Progress,
 ) -> None:
     """Export what the report shows as data."""
-    from planning.reports import exports, inputs
+    from planning.reports import exports, files, inputs
     from planning.reports.language import languages
 
-    formats = exports.checked_formats(arguments.format)
+    formats = files.checked_formats(arguments.format, exports.FORMATS)
     spoken = languages(arguments.language)
     if len(spoken) != 1:
         raise InputError("Exports are in one language; --language has {count}", count=len(spoken))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from coverage.own_table import read_own_table
+from coverage.own_table import read_own_table, with_own_rows
 from data.errors import InputError
 from planning.cost import CostRange, UnitCost, unit_costs
 
@@ -160,19 +160,8 @@ def prices(workspace_folder: Path | None = None) -> Prices:
         If a table cannot be read, names an unknown row, or has figures that are not numbers
         of at least 0 in ascending order.
     """
-    found = dict(_built_in())
     own = None if workspace_folder is None else workspace_folder / OWN_FILE
-    if own is not None and own.exists():
-        for name, item in _read(own).items():
-            if name not in found:
-                raise InputError(
-                    "{file}: there is no assumption {value} (expected one of {expected})",
-                    file=own.name,
-                    value=name,
-                    expected=", ".join(found),
-                )
-            found[name] = item
-    return Prices(found, unit_costs(workspace_folder))
+    return Prices(with_own_rows(_built_in(), own, _read), unit_costs(workspace_folder))
 
 
 @cache

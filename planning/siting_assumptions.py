@@ -10,7 +10,7 @@ import math
 from functools import cache
 from pathlib import Path
 
-from coverage.own_table import read_own_table
+from coverage.own_table import read_own_table, with_own_rows
 from data.errors import InputError
 
 #: The built-in table.
@@ -41,19 +41,8 @@ def assumptions(workspace_folder: Path | None = None) -> dict[str, float]:
         If the table cannot be read, names an unknown row, or has a figure that is not a
         number greater than 0.
     """
-    found = dict(_built_in())
     own = None if workspace_folder is None else workspace_folder / OWN_FILE
-    if own is not None and own.exists():
-        for name, value in _read(own).items():
-            if name not in found:
-                raise InputError(
-                    "{file}: there is no assumption {value} (expected one of {expected})",
-                    file=own.name,
-                    value=name,
-                    expected=", ".join(found),
-                )
-            found[name] = value
-    return found
+    return with_own_rows(_built_in(), own, _read)
 
 
 @cache

@@ -38,37 +38,6 @@ _RESERVED = ("fid", "geom", "ogc_fid")
 _OUTSIDE = 255
 
 
-def checked_formats(formats: Iterable[str]) -> tuple[str, ...]:
-    """Return formats, each once.
-
-    Parameters
-    ----------
-    formats
-        Of `FORMATS`.
-
-    Returns
-    -------
-    tuple of str
-        The same.
-
-    Raises
-    ------
-    InputError
-        If one is not known, or there is none.
-    """
-    found = tuple(dict.fromkeys(formats))
-    for each in found:
-        if each not in FORMATS:
-            raise InputError(
-                "There is no format {format}; known formats: {known}",
-                format=each,
-                known=", ".join(FORMATS),
-            )
-    if not found:
-        raise InputError("No format was asked for")
-    return found
-
-
 def save(
     known: Inputs,
     document: Document,
@@ -101,7 +70,7 @@ def save(
     list of Path
         The files.
     """
-    chosen = checked_formats(formats)
+    chosen = files.checked_formats(formats, FORMATS)
     inputs.folder_of(folder)
     written: list[Path] = []
     for number, each in enumerate(chosen, start=1):

@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from data.errors import InputError, message
@@ -16,6 +16,39 @@ from planning.reports.language import Language
 from planning.reports.model import Document, Number, Picture, Table
 
 _DATES = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*(</dcterms:\2>)")
+
+
+def checked_formats(formats: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return formats, each once.
+
+    Parameters
+    ----------
+    formats
+        Names.
+    known
+        Those that there are.
+
+    Returns
+    -------
+    tuple of str
+        The same.
+
+    Raises
+    ------
+    InputError
+        If one is not known, or there is none.
+    """
+    found = tuple(dict.fromkeys(formats))
+    for each in found:
+        if each not in known:
+            raise InputError(
+                "There is no format {format}; known formats: {known}",
+                format=each,
+                known=", ".join(known),
+            )
+    if not found:
+        raise InputError("No format was asked for")
+    return found
 
 
 def captions(document: Document, language: Language) -> dict[str, str]:

@@ -15,18 +15,17 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import rasterio.features
-import rasterio.transform
 import shapely
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Patch
 from numpy.typing import NDArray
 from PIL import Image
-from rasterio.warp import Resampling, calculate_default_transform, reproject
 
 from coverage.results import ANY_OPERATOR
 from data.errors import message
 from data.grid import Grid
+from data.warp_classes import OUTSIDE, classes_in
 from planning.reports import map_sheet, words
 from planning.reports.inputs import Inputs, present
 from planning.reports.language import Language, clean
@@ -39,8 +38,6 @@ LONGEST_SIDE = 4096
 
 #: How far a border may move. [m]
 SIMPLIFY_M = 20.0
-
-_OUTSIDE = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,27 +74,8 @@ def overlay(covered: NDArray[np.bool_], inside: NDArray[np.bool_], grid: Grid) -
     Overlay
         Nearest neighbours.
     """
-    classes = np.where(inside, covered.astype(np.uint8), np.uint8(_OUTSIDE))
-    transform, width, height = calculate_default_transform(
-        grid.crs, WGS84, grid.width, grid.height, *grid.bounds
-    )
-    shrink = max(1.0, max(width, height) / LONGEST_SIDE)
-    edges = rasterio.transform.array_bounds(height, width, transform)
-    width, height = max(1, round(width / shrink)), max(1, round(height / shrink))
-    transform = rasterio.transform.from_bounds(*edges, width, height)
-    warped = np.full((height, width), _OUTSIDE, np.uint8)
-    reproject(
-        np.ascontiguousarray(classes),
-        warped,
-        src_transform=grid.transform,
-        src_crs=grid.crs,
-        dst_transform=transform,
-        dst_crs=WGS84,
-        src_nodata=_OUTSIDE,
-        dst_nodata=_OUTSIDE,
-        resampling=Resampling.nearest,
-    )
-    west, south, east, north = edges
+    classes = np.where(inside, covered.astype(np.uint8), np.uint8(OUTSIDE))
+    warped, (west, south, east, north) = classes_in(classes, grid, WGS84, LONGEST_SIDE)
     return Overlay(warped, west, south, east, north)
 
 
@@ -214,7 +192,7 @@ def _png(classes: NDArray[np.uint8]) -> bytes:
         palette[3 * k : 3 * k + 3] = map_sheet.rgba(colour)[:3]
     image.putpalette(palette)
     written = io.BytesIO()
-    image.save(written, format="PNG", optimize=True, transparency=_OUTSIDE)
+    image.save(written, format="PNG", optimize=True, transparency=OUTSIDE)
     return written.getvalue()
 
 

@@ -17,37 +17,6 @@ FORMATS = ("docx", "pdf", "xlsx")
 Progress = Callable[[float], None]
 
 
-def checked_formats(formats: Iterable[str]) -> tuple[str, ...]:
-    """Return formats, each once.
-
-    Parameters
-    ----------
-    formats
-        Of `FORMATS`.
-
-    Returns
-    -------
-    tuple of str
-        The same.
-
-    Raises
-    ------
-    InputError
-        If one is not known, or there is none.
-    """
-    found = tuple(dict.fromkeys(formats))
-    for each in found:
-        if each not in FORMATS:
-            raise InputError(
-                "There is no format {format}; known formats: {known}",
-                format=each,
-                known=", ".join(FORMATS),
-            )
-    if not found:
-        raise InputError("No format was asked for")
-    return found
-
-
 def pictures_of(
     document: Document, language: Language, *, on_progress: Progress = lambda _share: None
 ) -> dict[str, bytes]:
@@ -109,7 +78,7 @@ def save(
         compared with.
     """
     wanted = tuple(formats)
-    chosen = checked_formats(wanted) if wanted else ()
+    chosen = files.checked_formats(wanted, FORMATS) if wanted else ()
     spoken = languages(codes)
     if not spoken:
         raise InputError("No language was asked for")

@@ -26,7 +26,7 @@ from data.errors import CancelledError, InputError
 from data.grid import Grid
 from data.store import Workspace
 from planning import __main__ as command_line
-from planning.reports import build, exports, inputs, kept, kmz_file
+from planning.reports import build, exports, files, inputs, kept, kmz_file
 from planning.reports.language import Language
 from planning.reports.map_sheet import COVERED, NOT_COVERED, rgba
 from tests.areas import small_area, write_area
@@ -181,9 +181,9 @@ def test_the_same_data_are_the_same_bytes(known, out, tmp_path) -> None:
 
 def test_formats_are_checked(known, tmp_path) -> None:
     with pytest.raises(InputError, match="There is no format dwg"):
-        exports.checked_formats(("dwg",))
+        files.checked_formats(("dwg",), exports.FORMATS)
     with pytest.raises(InputError, match="No format"):
-        exports.checked_formats(())
+        files.checked_formats((), exports.FORMATS)
 
 
 # Commands
