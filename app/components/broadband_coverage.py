@@ -13,6 +13,8 @@ from app.components import (
     broadband_figures,
     broadband_map,
     broadband_provenance,
+    figure_facts,
+    how,
     progress,
     settings,
     whole_area,
@@ -23,6 +25,7 @@ from coverage import run
 from data.store import Workspace
 from planning import broadband
 from planning.broadband import BroadbandRequest, BroadbandResult
+from planning.broadband_request import LAYERS
 
 #: Which ports count.
 PORTS = {
@@ -63,6 +66,16 @@ def show(area: Workspace) -> None:
         return
     whole = whole_area.figures(area, result.figures)
     broadband_figures.show_whole(whole, request)
+    origins = result.summary["provenance"]["inputs"]
+    how.show(
+        _("How was this computed?"),
+        [
+            *broadband_provenance.facts(result.summary),
+            *figure_facts.data(origins, LAYERS),
+            figure_facts.function("planning.broadband.coverage"),
+        ],
+        section="broadband",
+    )
     st.subheader(_("Reported beside computed"))
     broadband_figures.show_reported(area, whole)
     st.subheader(_("Map of homes and fibre"))

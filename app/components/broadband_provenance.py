@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import formats, labels
-from app.components import style
+from app.components import figure_facts, style
 from app.i18n import _, translate
 from data.errors import Message
 from planning.broadband_request import LAYERS
@@ -23,7 +23,7 @@ def show(summary: dict[str, Any]) -> None:
     """
     origin = summary["provenance"]
     with st.expander(_("How were these figures computed?"), icon=":material/info:"):
-        style.facts(_facts(summary))
+        style.facts(facts(summary))
         st.markdown(f"**{_('Data')}**")
         inputs = origin["inputs"]
         show_inputs({name: inputs[name] for name in LAYERS if name in inputs})
@@ -38,7 +38,7 @@ def show_inputs(inputs: dict[str, dict[str, Any]]) -> None:
     inputs
         Layer -> what is known of its origin.
     """
-    style.facts([(labels.layer(name), _input(item)) for name, item in inputs.items()])
+    style.facts([(labels.layer(name), figure_facts.origin(item)) for name, item in inputs.items()])
 
 
 def show_notes(notes: list[Message]) -> None:
@@ -55,19 +55,19 @@ def show_notes(notes: list[Message]) -> None:
         st.markdown(f"- {translate(note)}")
 
 
-def _input(item: dict[str, Any]) -> str:
-    read_on = item.get("retrieved_at")
-    parts = [
-        _("illustrative") if item["illustrative"] else "",
-        _(item["source"]),
-        _(item.get("vintage") or ""),
-        _(item.get("licence") or ""),
-        _("read on {date}", date=formats.date(read_on)) if read_on else "",
-    ]
-    return " · ".join(part for part in parts if part)
+def facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return by which rules a coverage was computed, and from how much.
 
+    Parameters
+    ----------
+    summary
+        Content of `broadband.json`.
 
-def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    Returns
+    -------
+    list of tuple of str
+        Name and value.
+    """
     origin = summary["provenance"]
     request = origin["request"]
     shortest_m, longest_m = origin["uncertainty"]["drop_m"]
@@ -75,7 +75,7 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
     assigned = _(
         "a home takes what is left of the ports, nearest pairs of home and access point first"
     )
-    facts = [
+    found = [
         (
             _("Served"),
             _(
@@ -133,7 +133,7 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ),
     ]
     if origin["mobile_coverage"] is not None:
-        facts.append(
+        found.append(
             (
                 _("Mobile broadband"),
                 _(
@@ -145,7 +145,7 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
             )
         )
     version = origin["engine_version"]
-    return [*facts, (_("Result"), f"{origin['key']} ({_('engine')} {version})")]
+    return [*found, (_("Result"), f"{origin['key']} ({_('engine')} {version})")]
 
 
 def _homes_source(source: str) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels, money, study
-from app.components import fibre_map, map_layers, sharing_jobs, sharing_pairs, style, web_map
+from app.components import fibre_map, how, map_layers, sharing_jobs, sharing_pairs, style, web_map
 from app.components.kept import keep
 from app.i18n import _, language, mark
 from app.legend import Entry
@@ -70,12 +70,27 @@ def show(area: Workspace, coverage: CoverageRequest) -> None:
         return
     found: Consolidation = made.result
     _figures(found)
+    about = found.summary["provenance"]
+    how.show(
+        _("How was this computed?"),
+        [
+            (
+                _("Coverage that every operator keeps"),
+                formats.percent(found.summary["keep_percent"] / 100.0),
+            ),
+            (_("Counted by"), _(MEASURES[found.summary["measure"]])),
+            (_("Wanted"), _(OBJECTIVES[found.summary["objective"]])),
+            (_("Farthest move"), formats.distance(about["distance_m"])),
+            *sharing_jobs.facts(area, about, "planning.consolidation.consolidate"),
+        ],
+        section="sharing",
+    )
     _map(area, found)
     _operators(found)
     _parties(found)
     _communes(area, found)
     sharing_jobs.download(made, f"consolidation_{area.area.name}", "consolidation")
-    sharing_jobs.notes(found.notes, found.summary["provenance"])
+    sharing_jobs.notes(found.notes, about)
 
 
 def _request(area: Workspace, coverage: CoverageRequest) -> ConsolidationRequest:

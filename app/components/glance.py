@@ -11,8 +11,8 @@ import pandas as pd
 import streamlit as st
 
 from app import indicator_labels
-from app.components import how, indicator_data, indicator_table
-from app.i18n import _, translate
+from app.components import indicator_data, indicator_how, indicator_table
+from app.i18n import _
 from coverage.request import CoverageRequest
 from data.store import Workspace
 
@@ -20,9 +20,6 @@ Row = dict[Any, Any]
 
 #: Groups whose computed figures come first; the rest of the report follows below.
 FIRST = ("mobile", "broadband", "service_points", "network", "equipment", "conference")
-
-#: Sections of the help page by group.
-_METHODS = {"mobile": "shares", "broadband": "broadband"}
 
 
 def show(area: Workspace, request: CoverageRequest, compared: Workspace | None = None) -> None:
@@ -68,24 +65,13 @@ def show(area: Workspace, request: CoverageRequest, compared: Workspace | None =
 
 
 def _group(group: str, rows: pd.DataFrame, tile: Callable[[Row], str]) -> None:
-    title, method = st.columns([5, 2], vertical_alignment="bottom")
-    title.subheader(indicator_labels.group(group))
-    computed = [row for row in rows.to_dict("records") if not math.isnan(row["computed"])]
-    if computed:
-        with method:
-            how.show(
-                _("How was this computed?"),
-                [(indicator_labels.title(row), _how(row)) for row in computed],
-                section=_METHODS.get(group, "network"),
-            )
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"
+    ):
+        st.subheader(indicator_labels.group(group), width="content")
+        indicator_how.show(group, rows.to_dict("records"))
     tiles = "".join(tile(row) for row in rows.to_dict("records"))
     st.html(f'<div class="ps-tiles">{tiles}</div>')
-
-
-def _how(row: Row) -> str:
-    method = row["computed_method"]
-    said = "" if method is None else translate(method)
-    return f"{said} · {row['computed_by']}" if said else str(row["computed_by"])
 
 
 def _tile(row: Row, past: list[Any], before: dict[str, float] | None) -> str:

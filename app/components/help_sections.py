@@ -7,19 +7,11 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import formats, glossary, indicator_labels, labels
-from app.components import style
+from app.components import help_planning, style
+from app.components.help_text import limits, paragraph
 from app.i18n import _, mark
 from coverage import models, percentages, technology
 from data.store import Workspace
-
-
-def _paragraph(*sentences: str) -> None:
-    st.markdown(" ".join(sentences))
-
-
-def _limits(*points: str) -> None:
-    st.markdown(f"**{_('What it does not say')}**")
-    st.markdown("\n".join(f"- {point}" for point in points))
 
 
 def start(area: Workspace) -> None:
@@ -49,7 +41,7 @@ def start(area: Workspace) -> None:
         _("**Reports:** write the provincial report with maps and tables in both languages."),
     ]
     st.markdown("\n".join(f"{number}. {text}" for number, text in enumerate(steps, start=1)))
-    _paragraph(
+    paragraph(
         _(
             "The address of a page holds what you look at: area, language, scenario, "
             "technology, operator, place and position of the map. Copy it to share "
@@ -65,14 +57,14 @@ def start(area: Workspace) -> None:
 def level(area: Workspace) -> None:
     """Show how a level is predicted."""
     del area
-    _paragraph(
+    paragraph(
         _(
             "The level at a place is what a cell radiates, less what its antenna "
             "radiates less in that direction, less the loss of the path:"
         )
     )
     st.latex(r"P_r = \mathrm{EIRP} - A(\varphi, \theta) - L_b")
-    _paragraph(
+    paragraph(
         _(
             "The loss follows Recommendation ITU-R P.1812 over the terrain and land "
             "cover between mast and place. It starts from free space,"
@@ -82,14 +74,14 @@ def level(area: Workspace) -> None:
         r"L_{bfs} = 92.4 + 20\log_{10} f"
         r" + 10\log_{10}\!\left(d^2 + (h_{ts}-h_{rs})^2/10^6\right)"
     )
-    _paragraph(
+    paragraph(
         _(
             "(f in GHz, d in km, h in m) and adds diffraction by the delta-Bullington"
             " method, whose knife edge loses"
         )
     )
     st.latex(r"J(\nu) = 6.9 + 20\log_{10}\!\left(\sqrt{(\nu-0.1)^2+1} + \nu - 0.1\right)")
-    _paragraph(
+    paragraph(
         _(
             "where the obstacle stands in units of the first Fresnel zone. Its radius"
             " and the effective radius of the Earth are"
@@ -99,14 +91,14 @@ def level(area: Workspace) -> None:
         r"F_1 = \sqrt{\lambda\,\frac{d_1 d_2}{d_1+d_2}}, \qquad"
         r" a_e = 6371\,\frac{157}{157-\Delta N}\ \mathrm{km}"
     )
-    _paragraph(
+    paragraph(
         _(
             "Ducting and tropospheric scatter can lower the loss on long paths. Of "
             "several cells the strongest is the best server."
         )
     )
     _models()
-    _limits(
+    limits(
         _(
             "The level is the median of the places within a pixel at 1.5 m above "
             "ground, outdoors unless the threshold profile says otherwise."
@@ -151,7 +143,7 @@ _RANGES = {
 
 def covered(area: Workspace) -> None:
     """Show when a place counts as covered."""
-    _paragraph(
+    paragraph(
         _(
             "Levels vary within a pixel with what the data do not show. A pixel is "
             "covered where a large enough share of its places reaches the threshold:"
@@ -161,7 +153,7 @@ def covered(area: Workspace) -> None:
         r"p = \Phi\!\left(\frac{P_r - T}{\sigma_L}\right) \ \ge\ p_{\min}, \qquad"
         r" \sigma_L = (0.024 f + 0.52)\, w^{0.28}"
     )
-    _paragraph(
+    paragraph(
         _(
             "with f in GHz and the pixel's side w in m (ITU-R P.1812, section 4.8). A"
             " calibration with measurements replaces σ by what it found."
@@ -183,7 +175,7 @@ def covered(area: Workspace) -> None:
     ]
     head = (_("Profile"), _("Technology"), _("Threshold"), _("Probability"), _("Source"))
     style.table(_("Thresholds in use"), head, rows)
-    _limits(
+    limits(
         _(
             "Received is not served: load, capacity and indoor losses can deny a "
             "service where the level suffices."
@@ -195,22 +187,17 @@ def covered(area: Workspace) -> None:
     )
 
 
-def _threshold_source(item: technology.Threshold) -> str:
-    source = _(item.source)
-    return source if item.verified else f"{source} ({_('not checked against a regulation')})"
-
-
 def shares(area: Workspace) -> None:
     """Show how shares and their intervals come about."""
     del area
-    _paragraph(
+    paragraph(
         _(
             "A figure is the share of area, people or villages whose pixel is "
             "covered; pixels are split exactly on the borders of units:"
         )
     )
     st.latex(r"s = \frac{\sum_i w_i\,[\,p_i \ge p_{\min}\,]}{\sum_i w_i}")
-    _paragraph(
+    paragraph(
         _(
             "The 95% interval has two parts, added as independent: shadow fading, "
             "which is correlated over {distance} and averages out over a unit, and "
@@ -223,7 +210,7 @@ def shares(area: Workspace) -> None:
         r"\rho(d) = e^{-d/d_c}, \qquad"
         r" \Delta s = \sqrt{\Delta s_{\mathrm{fading}}^2 + \Delta s_{\mathrm{model}}^2}"
     )
-    _limits(
+    limits(
         _(
             "The interval does not hold errors of the data: a mast missing from the "
             "list, a wrong azimuth, people counted in the wrong place."
@@ -238,14 +225,14 @@ def shares(area: Workspace) -> None:
 def broadband(area: Workspace) -> None:
     """Show how broadband coverage and routes come about."""
     del area
-    _paragraph(
+    paragraph(
         _(
             "A home has fixed broadband if an access point with a free port lies "
             "within reach along roads and cables and the light suffices:"
         )
     )
     st.latex(r"P_{tx} - \alpha\,\ell - n_s L_s - n_c L_c - L_{split} - M \ \ge\ P_{rx}")
-    _paragraph(
+    paragraph(
         _(
             "(fibre, splices, connectors, splitter and margin; the numbers are on the"
             " page Broadband and can be replaced). Mobile broadband counts where one "
@@ -257,7 +244,7 @@ def broadband(area: Workspace) -> None:
             " shown."
         ),
     )
-    _limits(
+    limits(
         _(
             "A port that is free on paper may be broken; ducts may be full. Costs are"
             " planning assumptions until replaced by your own."
@@ -265,68 +252,10 @@ def broadband(area: Workspace) -> None:
     )
 
 
-def network(area: Workspace) -> None:
-    """Show how the dedicated network is judged."""
-    del area
-    _paragraph(
-        _(
-            "A site is connected if a live link reaches it, and protected if no "
-            "single line or node cuts it off from the data centre. The availability "
-            "of a path of parts in series, and of two independent paths, is"
-        )
-    )
-    st.latex(
-        r"A = \prod_i \frac{\mathrm{MTBF}_i}{\mathrm{MTBF}_i + \mathrm{MTTR}_i}, \qquad"
-        r" A_2 = 1 - (1-A')(1-A'')"
-    )
-    _paragraph(
-        _(
-            "Lines that share a duct fail together, so the two paths are never "
-            "counted as independent where they do."
-        ),
-    )
-    _limits(
-        _("Failure rates are planning assumptions; with records of real cuts they can be replaced.")
-    )
-
-
-def sharing(area: Workspace) -> None:
-    """Show how sharing and siting are optimised."""
-    del area
-    _paragraph(
-        _(
-            "Which masts can go, and which places are worth a new one, are questions "
-            "of covering problems, solved exactly or with a proven bound:"
-        )
-    )
-    st.latex(
-        r"\min \sum_j c_j x_j \quad \text{s.t.} \quad \sum_{j \in N(i)} x_j \ge y_i,"
-        r"\ \ \sum_i w_i y_i \ge \beta \sum_i w_i"
-    )
-    st.latex(
-        r"\max \sum_i w_i y_i \quad \text{s.t.} \quad y_i \le \sum_{j \in N(i)} x_j,"
-        r"\ \ \sum_j c_j x_j \le B"
-    )
-    _paragraph(
-        _(
-            "x: mast j stands; y: pixel i is covered; N(i): masts that reach it with "
-            "the threshold and probability of the coverage map; c: cost; w: people or"
-            " area. The gap says how far the answer may be from the best one."
-        )
-    )
-    _limits(
-        _(
-            "Whether an owner agrees, a plot can be bought or neighbours object is "
-            "not in the model."
-        ),
-        _("Costs are ranges of planning practice; each has its source and can be replaced."),
-    )
-
-
 def indicators(area: Workspace) -> None:
     """Show how indicators are checked."""
     del area
-    _paragraph(
+    paragraph(
         _(
             "Every indicator has a definition, unit, denominator, method, day and "
             "source. A reported value stands beside the computed one; the arithmetic "
@@ -338,7 +267,7 @@ def indicators(area: Workspace) -> None:
             "model would make a reported share true?"
         ),
     )
-    _limits(
+    limits(
         _(
             "An agreement of two numbers proves no method; a disagreement may lie in "
             "the denominator."
@@ -371,8 +300,13 @@ SECTIONS: dict[str, tuple[str, Callable[[Workspace], None]]] = {
     "covered": (mark("Covered or not"), covered),
     "shares": (mark("Shares and intervals"), shares),
     "broadband": (mark("Broadband"), broadband),
-    "network": (mark("Dedicated network"), network),
-    "sharing": (mark("Sharing and siting"), sharing),
+    "network": (mark("Dedicated network"), help_planning.network),
+    "failures": (mark("Failures and availability"), help_planning.failures),
+    "sharing": (mark("Shared masts"), help_planning.sharing),
+    "white_spots": (mark("White spots"), help_planning.white_spots),
+    "sites": (mark("New sites"), help_planning.sites),
+    "scenarios": (mark("Comparison of scenarios"), help_planning.scenarios),
+    "proposals": (mark("Proposed sites"), help_planning.proposals),
     "indicators": (mark("Indicators"), indicators),
     "terms": (mark("Terms"), terms),
 }

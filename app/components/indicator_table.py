@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, indicator_labels
-from app.components import indicator_data
+from app.components import indicator_data, indicator_how
 from app.components.kept import keep
 from app.i18n import _, language, translate
 from data.store import Workspace
@@ -76,6 +76,7 @@ def show(area: Workspace) -> None:
         shown = [row for row in rows if row["kind"] != "document"]
         if shown:
             st.html(figures(shown, before))
+            indicator_how.show(str(code), shown)
         if documents:
             st.html(_documents(documents, names))
 

@@ -39,6 +39,9 @@ SUBJECTS = {
     "zones": mark("Share by unit"),
 }
 
+#: Sections of the help page by subject.
+METHODS = {"covered": "covered", "level": "level", "zones": "shares"}
+
 BACKGROUNDS = {
     "relief": mark("Relief"),
     "tiles": mark("OpenStreetMap (needs the Internet)"),

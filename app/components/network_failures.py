@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from app import formats, labels
 from app.components import (
     fibre_map,
+    figure_facts,
+    how,
     network_data,
     network_diagram,
     network_load,
@@ -30,6 +32,7 @@ from app.i18n import _, mark, translate
 from app.legend import Entry
 from data.store import Workspace
 from planning import network_failures
+from planning.dedicated_network import LINKS, SITES
 from planning.network_failures import FailureReport
 
 #: Colours of sites while something is down.
@@ -110,6 +113,7 @@ def show(area: Workspace) -> None:
         return
     _simulator(area, report)
     st.subheader(_("What to protect first"))
+    how.show(_("How was this computed?"), _facts(area, report), section="failures")
     _ranking(report)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -122,6 +126,26 @@ def show(area: Workspace) -> None:
     network_load.show(report, _called(report))
     _origin(report)
     _downloads(area, report)
+
+
+def _facts(area: Workspace, report: FailureReport) -> list[tuple[str, str]]:
+    """Return which state was looked at, what was assumed, and from which layers."""
+    day = report.network.day
+    methods = report.sites["method"].value_counts()
+    return [
+        (_("State of the network"), _("As recorded") if day is None else formats.date(day)),
+        (
+            _("Availability"),
+            _(
+                "exact for {exact} sites, by random samples for {sampled}",
+                exact=formats.number(methods.get("exact", 0)),
+                sampled=formats.number(methods.get("monte carlo", 0)),
+            ),
+        ),
+        *((_(ASSUMED[name][0]), _written(name, value)) for name, value in report.assumed.items()),
+        *figure_facts.data(area.provenance(), (SITES, LINKS, "fibre_segments")),
+        figure_facts.function("planning.network_failures.analyse"),
+    ]
 
 
 # The simulator

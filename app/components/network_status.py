@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels
-from app.components import network_data, network_map, style
+from app.components import figure_facts, how, network_data, network_map, style
 from app.components.kept import keep
 from app.i18n import _, language, mark, translate
 from app.legend import Entry
@@ -25,6 +25,18 @@ from planning.dedicated_network import ALL, NetworkStatus
 
 #: Shares by level and by zone, in the order of the columns.
 SHARES = ("connected", "planned", "lan", "video_conference", "reachable", "bandwidth_met")
+
+#: What the shares are of.
+_WHOLES = {
+    "connected": mark("of all sites that exist then"),
+    "planned": mark("of all sites that exist then"),
+    "lan": mark("of all sites that exist then"),
+    "video_conference": mark("of all sites that exist then"),
+    "reachable": mark("of the connected sites; over links in operation"),
+    "bandwidth_met": mark(
+        "of the connected sites whose need and link are known; the largest link carries the need"
+    ),
+}
 
 #: Colours of sites by their state on the day.
 COLOURS = {
@@ -103,6 +115,7 @@ def show(area: Workspace) -> None:
     if state.sites.empty:
         return
     _levels(state)
+    how.show(_("How was this computed?"), _origin(area, state), section="network")
     wide, narrow = st.columns([3, 2], gap="medium")
     with wide:
         _map(area, state)
@@ -118,6 +131,19 @@ def show(area: Workspace) -> None:
     found = network_data.findings(area, day)
     _requirements(found, state)
     _downloads(area, state, found)
+
+
+def _origin(area: Workspace, state: NetworkStatus) -> list[tuple[str, str]]:
+    """Return which state was counted, of what shares are, and from which layers."""
+    return [
+        (
+            _("State of the network"),
+            _("As recorded") if state.day is None else formats.date(state.day),
+        ),
+        *((labels.network_measure(name), _(_WHOLES[name])) for name in SHARES),
+        *figure_facts.data(area.provenance(), network_data.LAYERS),
+        figure_facts.function("planning.dedicated_network.status"),
+    ]
 
 
 # Figures

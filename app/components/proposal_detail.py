@@ -117,7 +117,7 @@ def _appraisal(area: Workspace, actor: Actor, proposal: Proposal) -> None:
                 st.rerun()
     if stored is not None:
         proposal_evaluation.show(
-            area, stored.evaluation.result, proposal.request.reference, key=f"of-{proposal.id}"
+            area, stored.evaluation, proposal.request.reference, key=f"of-{proposal.id}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,11 +11,12 @@ import streamlit as st
 
 from app import formats, labels, money
 from app import proposal_labels as words
-from app.components import proposal_map, style
+from app.components import figure_facts, how, proposal_map, style
 from app.i18n import _, translate
 from app.markdown import plain
+from coverage.request import CoverageRequest
 from data.store import Workspace
-from planning.proposal_figures import sentence
+from planning.proposal_figures import Evaluation, sentence
 
 _ICONS = {
     "met": ":material/check_circle:",
@@ -23,21 +25,23 @@ _ICONS = {
 }
 
 
-def show(area: Workspace, result: Mapping[str, Any], title: str, *, key: str) -> None:
+def show(area: Workspace, evaluation: Evaluation, title: str, *, key: str) -> None:
     """Show an evaluation.
 
     Parameters
     ----------
     area
         The study area.
-    result
-        `Evaluation.result`.
+    evaluation
+        The evaluation.
     title
         What the site is called.
     key
         Start of the keys of widgets.
     """
+    result = evaluation.result
     _sums(result)
+    how.show(_("How was this computed?"), _facts(area, evaluation), section="proposals")
     service, operator = _choice(result, key)
     place = result["place"]
     groups, entries = proposal_map.layers(
@@ -56,6 +60,27 @@ def show(area: Workspace, result: Mapping[str, Any], title: str, *, key: str) ->
         _findings(result)
     with sharing:
         _sharing(result)
+
+
+def _facts(area: Workspace, evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Return with which antennas, coverage and data a site was judged."""
+    antennas = Counter(
+        f"{cell['operator']} {cell['technology']} "
+        f"{formats.quantity(float(cell['frequency_mhz']), 'MHz')}"
+        for cell in evaluation.result["cells"]
+    )
+    kept = evaluation.inputs["coverage"]
+    request = CoverageRequest(**{**kept, "technologies": tuple(kept["technologies"])})
+    return [
+        (
+            _("Antennas"),
+            " · ".join(f"{formats.number(count)} × {name}" for name, count in antennas.items()),
+        ),
+        *figure_facts.asked(area, request),
+        *figure_facts.coverage_data(area.provenance()),
+        (_("Result"), evaluation.inputs["coverage_key"]),
+        figure_facts.function("planning.proposal_evaluation.Evaluator.evaluate"),
+    ]
 
 
 def _choice(result: Mapping[str, Any], key: str) -> tuple[str, str]:

@@ -74,7 +74,7 @@ def show(area: Workspace, actor: Actor, present: Proposal | None = None) -> None
     found = _evaluation(area, asked)
     if found is not None and asked.site is not None:
         st.subheader(_("What the site brings"))
-        proposal_evaluation.show(area, found.result, asked.site.reference, key=key)
+        proposal_evaluation.show(area, found, asked.site.reference, key=key)
     if asked.fault is not None:
         st.info(translate(asked.fault), icon=":material/edit:")
     _buttons(area, actor, present, asked, found, name)

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import formats, labels
-from app.components import style
+from app.components import figure_facts, style
 from app.i18n import _, translate
 from data.errors import Message
 
@@ -31,7 +31,7 @@ def show(summary: dict[str, Any]) -> None:
                 (_("Radius of a cell"), formats.distance(settings["radius_m"])),
                 (_("Receiver height"), formats.quantity(settings["rx_height_m"], "m", 1)),
                 (_("Threshold profile"), labels.profile(origin["threshold_profile"])),
-                *(_threshold(item) for item in origin["thresholds"].values()),
+                *(figure_facts.threshold(item) for item in origin["thresholds"].values()),
                 (
                     _("Uncertainty"),
                     _(
@@ -47,23 +47,16 @@ def show(summary: dict[str, Any]) -> None:
             ]
         )
         st.markdown(f"**{_('Data')}**")
-        style.facts([(labels.layer(name), _input(item)) for name, item in origin["inputs"].items()])
+        style.facts(
+            [
+                (labels.layer(name), figure_facts.origin(item))
+                for name, item in origin["inputs"].items()
+            ]
+        )
         if origin["notes"]:
             st.markdown(f"**{_('Notes')}**")
             for note in origin["notes"]:
                 st.markdown(f"- {translate(Message(note['template'], note['values']))}")
-
-
-def _threshold(item: dict[str, Any]) -> tuple[str, str]:
-    text = _(
-        "{metric} of at least {level} with a probability of {probability}",
-        metric=item["metric"],
-        level=formats.quantity(item["threshold_dbm"], "dBm"),
-        probability=formats.percent(item["probability"], 0),
-    )
-    if not item["verified"]:
-        text += f" ({_('not checked against a regulation')})"
-    return _("Threshold {technology}", technology=item["technology"]), text
 
 
 def _variability(sigma_db: dict[str, float]) -> str:
@@ -73,15 +66,3 @@ def _variability(sigma_db: dict[str, float]) -> str:
         written = formats.quantity(frequency, "MHz", 0 if frequency % 1 == 0 else 1)
         parts.append(f"{written}: {formats.quantity(value, 'dB', 2)}")
     return " · ".join(parts)
-
-
-def _input(item: dict[str, Any]) -> str:
-    read_on = item["retrieved_at"]
-    parts = [
-        _("illustrative") if item["illustrative"] else "",
-        _(item["source"]),
-        _(item["vintage"]),
-        _(item["licence"]),
-        _("read on {date}", date=formats.date(read_on)) if read_on else "",
-    ]
-    return " · ".join(part for part in parts if part)

@@ -12,6 +12,8 @@ import streamlit as st
 
 from app import formats, identity, jobs, labels, legend, money, overlays, study
 from app.components import (
+    figure_facts,
+    how,
     map_layers,
     progress,
     scenario_changes,
@@ -113,6 +115,16 @@ def _result(area: Workspace, found: Comparison, known: dict[int, Scenario]) -> N
         required=True,
     )
     _summary(found, titles, str(service))
+    how.show(
+        _("How was this computed?"),
+        [
+            *figure_facts.coverage(found.results[PRESENT].summary, str(service)),
+            (_("Costs"), "planning.scenario_costs.between"),
+            figure_facts.function("planning.scenario_compare.compare"),
+        ],
+        section="scenarios",
+        note=_("The same settings and data for every network; only masts and cells differ."),
+    )
     _map(area, found, titles, known, str(service))
     _communes(found, titles, str(service))
     _bill(found, titles)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from app import jobs, money
-from app.components import progress, style
+from app import formats, jobs, money
+from app.components import figure_facts, progress, style
 from app.i18n import _, translate
+from coverage.request import CoverageRequest
 from data.errors import Message
+from data.store import Workspace
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +152,39 @@ def notes(items: tuple[Message, ...], about: dict[str, Any]) -> None:
                 )
             )
         )
+
+
+def facts(
+    area: Workspace, about: Mapping[str, Any], computed_by: str, *technologies: str
+) -> figure_facts.Facts:
+    """Return by what coverage a result was judged, from which data, and by which function.
+
+    Parameters
+    ----------
+    area
+        The workspace.
+    about
+        The result's `provenance`.
+    computed_by
+        The function.
+    technologies
+        Those that count; all of the request if none.
+    """
+    numbers = about["assumptions"]
+    verified = sum(bool(row["verified"]) for row in numbers)
+    return [
+        *figure_facts.asked(area, CoverageRequest(**about["coverage"]), *technologies),
+        (
+            _("Assumptions and costs"),
+            _(
+                "{count}, of which {verified} are checked",
+                count=formats.number(len(numbers)),
+                verified=formats.number(verified),
+            ),
+        ),
+        *figure_facts.coverage_data(about["inputs"]),
+        figure_facts.function(computed_by),
+    ]
 
 
 def sum_range(low: float, high: float, currency: str) -> str:

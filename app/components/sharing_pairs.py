@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels, money
-from app.components import fibre_map, map_layers, sharing_jobs, style, web_map
+from app.components import fibre_map, how, map_layers, sharing_jobs, style, web_map
 from app.components.kept import keep
 from app.i18n import _, language, translate
 from app.legend import Entry
@@ -85,11 +85,23 @@ def show(area: Workspace, coverage: CoverageRequest) -> None:
         return
     found: Analysis = made.result
     _figures(found)
+    about = found.summary["provenance"]
+    how.show(
+        _("How was this computed?"),
+        [
+            (
+                _("Masts looked at"),
+                _("at most {distance} apart", distance=formats.distance(about["distance_m"])),
+            ),
+            *sharing_jobs.facts(area, about, "planning.sharing.analyse"),
+        ],
+        section="sharing",
+    )
     _map(area, found)
     _pairs(found)
     _rates(found)
     sharing_jobs.download(made, f"sharing_{area.area.name}", "pairs")
-    sharing_jobs.notes(found.notes, found.summary["provenance"])
+    sharing_jobs.notes(found.notes, about)
 
 
 def _figures(found: Analysis) -> None:

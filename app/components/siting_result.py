@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, identity, labels, legend, money
-from app.components import map_layers, siting_request, style, web_map
+from app.components import figure_facts, how, map_layers, siting_request, style, web_map
 from app.i18n import _, language, translate
 from data.store import Workspace
 from planning import scenarios, siting
@@ -37,6 +37,7 @@ def show(area: Workspace, found: SitingPlan) -> None:
         The plan.
     """
     _figures(found)
+    how.show(_("How was this computed?"), _facts(area, found), section="sites")
     if not len(found.chosen):
         st.info(_("No candidate adds coverage for this money."), icon=":material/search_off:")
     _map(area, found)
@@ -48,6 +49,30 @@ def show(area: Workspace, found: SitingPlan) -> None:
         _years(found)
     _notes(found)
     _keep(area, found)
+
+
+def _facts(area: Workspace, found: SitingPlan) -> list[tuple[str, str]]:
+    """Return what was chosen from, by what coverage, and from which data."""
+    about = found.provenance
+    candidates = [
+        f"{_(siting_request.KINDS[kind]).lower()}: {formats.number(count)}"
+        for kind, count in about["candidates"].items()
+    ]
+    equipment = [
+        f"{item['operator']} {item['technology']} "
+        f"{formats.quantity(item['values']['frequency_mhz'], 'MHz')}"
+        for item in about["equipment"]
+    ]
+    return [
+        (_("Candidates"), " · ".join(candidates)),
+        (_("New antennas"), " · ".join(equipment)),
+        *figure_facts.asked(area, found.request.coverage),
+        (_("Tables of numbers"), ", ".join(about["numbers"])),
+        *figure_facts.coverage_data(about["inputs"]),
+        (_("Coverage before"), about["coverage_before"]),
+        (_("Coverage with the sites"), about["coverage_after"]),
+        figure_facts.function("planning.siting.plan"),
+    ]
 
 
 def amount(found: SitingPlan, value: float, *, signed: bool = False) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels, study
-from app.components import fibre_map, map_layers, sharing_jobs, style, web_map
+from app.components import fibre_map, how, map_layers, sharing_jobs, style, web_map
 from app.components.kept import keep
 from app.i18n import _, language, mark, translate
 from app.legend import Entry
@@ -78,6 +78,17 @@ def show(area: Workspace, coverage: CoverageRequest) -> None:
         )
         return
     found: WhiteSpots = made.result
+    about = found.summary["provenance"]
+    how.show(
+        _("How was this computed?"),
+        [
+            (_("Operator"), labels.operator(request.operator)),
+            *sharing_jobs.facts(
+                area, about, "planning.white_spot_remedies.analyse", request.technology
+            ),
+        ],
+        section="white_spots",
+    )
     if not len(found.spots):
         st.success(_("There is no white spot to look into."), icon=":material/check_circle:")
     else:
@@ -86,7 +97,7 @@ def show(area: Workspace, coverage: CoverageRequest) -> None:
         _spots(found)
     _communes(found)
     sharing_jobs.download(made, f"white_spots_{area.area.name}", "white_spots")
-    sharing_jobs.notes(found.notes, found.summary["provenance"])
+    sharing_jobs.notes(found.notes, about)
 
 
 def _request(area: Workspace, coverage: CoverageRequest) -> WhiteSpotRequest:

@@ -9,6 +9,8 @@ from app import areas, study
 from app.components import (
     banner,
     computation,
+    figure_facts,
+    how,
     map_layers,
     path_profile,
     place_panel,
@@ -32,6 +34,11 @@ def _explorer(area: Workspace, request: CoverageRequest, result: CoverageResult)
     groups: list[folium.FeatureGroup] = map_layers.groups(area, result, view)
     with legend:
         style.legend(*map_layers.legend(view))
+        how.show(
+            _("How was this computed?"),
+            figure_facts.coverage(result.summary, view.service),
+            section=map_layers.METHODS[view.subject],
+        )
     with wide:
         clicked = web_map.show(
             map_layers.bounds(area),

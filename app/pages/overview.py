@@ -9,8 +9,10 @@ from app.components import (
     banner,
     charts,
     computation,
+    figure_facts,
     figures,
     glance,
+    how,
     provenance,
     reported,
     settings,
@@ -117,6 +119,7 @@ def _page(area: Workspace) -> None:
     )
     whole = whole_area.figures(area, result.figures)
     figures.show_services(whole, operator)
+    how.show(_("How was this computed?"), figure_facts.coverage(result.summary), section="shares")
     st.subheader(_("Reported beside computed"))
     reported.show(area, whole)
     _zone_tables(area, result, operator)
