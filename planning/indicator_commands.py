@@ -147,13 +147,13 @@ def _line(row: dict[Any, Any]) -> str:
         day = row["as_of"] or "undated"
         parts.append(f"reported {row['reported']:,.10g}{sign} ({day})")
     if row["computed"] == row["computed"]:
+        digits = ".1f" if row["unit"] == "%" else ",.0f"
         span = (
-            f" [{row['interval_low']:.1f}, {row['interval_high']:.1f}]"
+            f" ({row['interval_low']:{digits}} to {row['interval_high']:{digits}})"
             if row["interval_low"] == row["interval_low"]
             else ""
         )
-        number = f"{row['computed']:.1f}" if row["unit"] == "%" else f"{row['computed']:,.0f}"
-        parts.append(f"computed {number}{sign}{span}")
+        parts.append(f"computed {row['computed']:{digits}}{sign}{span}")
     elif row["missing"] is not None:
         parts.append(f"not computed: {row['missing']}")
     if row["target"] == row["target"]:

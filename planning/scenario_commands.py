@@ -122,6 +122,8 @@ def compare(
     scenario_compare.save(found, arguments.out)
     for row in found.summary.to_dict("records"):
         _print_row(row, found.currency)
+    for note in found.notes:
+        print(note)
     print(f"Written to {arguments.out}")
 
 

@@ -20,9 +20,10 @@ from coverage import run
 from coverage.request import CoverageRequest, cells_of
 from coverage.results import CoverageResult
 from data import schema
+from data.errors import Message, message
 from data.store import Workspace
 from data.study_area import finest_zones
-from planning import scenario_costs, sharing_costs
+from planning import scenario_costs, sharing_costs, siting_backhaul
 from planning.scenarios import Scenario, materialise
 
 #: Number that stands for the present network.
@@ -62,6 +63,8 @@ class Comparison:
         Request, inputs and changes.
     zones
         The zones of the finest level.
+    notes
+        What a reader should know of the costs.
     """
 
     table: pd.DataFrame
@@ -71,6 +74,7 @@ class Comparison:
     currency: str
     provenance: dict[str, Any]
     zones: gpd.GeoDataFrame
+    notes: tuple[Message, ...] = ()
 
 
 def compare(
@@ -125,7 +129,7 @@ def compare(
         )
     zones = finest_zones(base.read("zones").reset_index(drop=True))
     table = _table(found)
-    costs = _costs(base, places)
+    costs, notes = _costs(base, places)
     bill = pd.concat(
         [cost.bill.assign(scenario=key) for key, cost in costs.items()], ignore_index=True
     )
@@ -149,7 +153,7 @@ def compare(
         "cost": "unit_costs.csv, sharing_assumptions.csv: planning assumptions where unverified",
     }
     on_progress(1.0)
-    return Comparison(table, summary, bill, found, currency, provenance, zones)
+    return Comparison(table, summary, bill, found, currency, provenance, zones, notes)
 
 
 def _report(on_progress: Callable[[float], None], done: int, count: int, part: float) -> None:
@@ -188,13 +192,31 @@ def _figures(result: CoverageResult) -> pd.DataFrame:
     return parts[0].join(parts[1]).reset_index()
 
 
-def _costs(base: Workspace, places: dict[int, Workspace]) -> dict[int, scenario_costs.NetworkCost]:
+def _costs(
+    base: Workspace, places: dict[int, Workspace]
+) -> tuple[dict[int, scenario_costs.NetworkCost], tuple[Message, ...]]:
     prices = sharing_costs.prices(base.folder)
     before = _network(base)
-    return {
-        key: scenario_costs.between(before, _network(place), prices)
-        for key, place in places.items()
-    }
+    found: dict[int, scenario_costs.NetworkCost] = {}
+    notes: list[Message] = []
+    for key, place in places.items():
+        after = _network(place)
+        new = scenario_costs.newly_placed(before[0], after[0])
+        fibre, said = siting_backhaul.costs(base, new.assign(candidate_id=new["mast_id"]))
+        notes += said
+        ways = dict(zip(new["mast_id"].astype(str), fibre.tolist(), strict=True))
+        cut_off = sorted(mast for mast, cost in ways.items() if not math.isfinite(cost))
+        if cut_off:
+            notes.append(
+                message(
+                    "No way leads from live fibre to {masts}: what it would cost is not counted",
+                    masts=", ".join(cut_off),
+                )
+            )
+        counted = {mast: cost for mast, cost in ways.items() if math.isfinite(cost) and cost > 0.0}
+        found[key] = scenario_costs.between(before, after, prices, counted)
+    once = [said for place, said in enumerate(notes) if said not in notes[:place]]
+    return found, tuple(once)
 
 
 def _network(workspace: Workspace) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:

@@ -3,12 +3,13 @@
 Built: masts with shelter and power, equipment of an operator and technology that a mast
 did not have. Moved: equipment that comes from another mast or whose mast moves. Taken
 down: masts that are no longer there. A mast that moves, or gets another height or class,
-is built anew. The unit costs are those of `planning.cost` and `planning.sharing_costs`.
+is built anew; where it stands at a new place, fibre leads there. The unit costs are those
+of `planning.cost` and `planning.sharing_costs`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from planning.cost import CostRange, total
 from planning.sharing_costs import Prices
 
 #: Kinds of costs, as the column `item` of a bill names them.
-ITEMS = ("mast", "equipment", "moved_equipment", "strengthening", "dismantling")
+ITEMS = ("mast", "equipment", "moved_equipment", "strengthening", "dismantling", "backhaul")
 
 #: A mast that stands this near is where it was. [m]
 _SAME_PLACE_M = 0.5
@@ -54,6 +55,7 @@ def between(
     before: tuple[gpd.GeoDataFrame, pd.DataFrame],
     after: tuple[gpd.GeoDataFrame, pd.DataFrame],
     prices: Prices,
+    backhaul: Mapping[str, float] | None = None,
 ) -> NetworkCost:
     """Return what it costs to turn a network into another.
 
@@ -63,6 +65,8 @@ def between(
         Layers masts and cells; what is not on air does not count.
     prices
         From `planning.sharing_costs.prices`.
+    backhaul
+        Typical cost of the fibre that leads to each mast of `newly_placed`.
 
     Returns
     -------
@@ -71,8 +75,30 @@ def between(
     """
     old, new = (_on_air(*network) for network in (before, after))
     rows = [*_masts(old[0], new[0], prices), *_equipment(old, new, prices)]
+    for mast, price in (backhaul or {}).items():
+        rows.append(_row("backhaul", mast, "", CostRange(price, price, price)))
     bill = pd.DataFrame(rows, columns=list(_COLUMNS))
     return NetworkCost(bill, total(bill), _yearly(old[0], new[0], prices), prices.currency)
+
+
+def newly_placed(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the masts on air that stand where none of their name stood.
+
+    Parameters
+    ----------
+    before, after
+        Layers masts.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        Rows of `after`.
+    """
+    standing = before[before["status"] == "existing"].set_index("mast_id").geometry
+    masts = after[after["status"] == "existing"]
+    old = standing.reindex(masts["mast_id"])
+    far = masts.geometry.distance(old.set_axis(masts.index), align=False) > _SAME_PLACE_M
+    return masts[old.isna().to_numpy() | far.to_numpy()]
 
 
 def _on_air(masts: gpd.GeoDataFrame, cells: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:

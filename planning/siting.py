@@ -343,6 +343,14 @@ def _backhaul(
     new = (found["kind"] != "mast").to_numpy(bool)
     price = np.zeros(len(found))
     price[new], notes = siting_backhaul.costs(workspace, found[new], on_progress=on_progress)
+    cut_off = int((~np.isfinite(price)).sum())
+    if cut_off:
+        notes.append(
+            message(
+                "{count} candidates were left out because no way leads from them to live fibre",
+                count=cut_off,
+            )
+        )
     return price, notes
 
 

@@ -66,21 +66,11 @@ def costs(
         return none, [said]
     distance = _from_root(task)
     found = np.where(task.node >= 0, distance[np.maximum(task.node, 0)], np.inf)
-    notes = [
-        message(
-            "Backhaul is counted for each new site by itself; ways that several share are counted "
-            "for each of them"
-        )
-    ]
-    cut_off = int((~np.isfinite(found)).sum())
-    if cut_off:
-        notes.append(
-            message(
-                "{count} candidates were left out because no way leads from them to live fibre",
-                count=cut_off,
-            )
-        )
-    return found, notes
+    said = message(
+        "Backhaul is counted for each new site by itself; ways that several share are counted "
+        "for each of them"
+    )
+    return found, [said]
 
 
 def _from_root(task: fibre.Task) -> Floats:

@@ -22,7 +22,7 @@ from app.components import (
     style,
 )
 from app.components.kept import keep
-from app.i18n import _, language, mark
+from app.i18n import _, language, mark, translate
 from coverage.request import CoverageRequest
 from coverage.results import CoverageResult
 from data.store import Workspace
@@ -303,6 +303,7 @@ _ITEMS = {
     "moved_equipment": mark("Equipment that moves"),
     "strengthening": mark("Mast made to carry more"),
     "dismantling": mark("Mast taken down"),
+    "backhaul": mark("Fibre to a new place"),
 }
 
 
@@ -321,6 +322,8 @@ def _bill(found: Comparison, titles: dict[int, str]) -> None:
             }
         )
         st.dataframe(table, hide_index=True, width="stretch")
+        for note in found.notes:
+            st.caption(translate(note))
         st.download_button(
             _("Download as CSV"),
             found.table.drop(columns="zone").to_csv(index=False).encode("utf-8-sig"),

@@ -174,6 +174,12 @@ def test_costs_of_changes(area) -> None:
     made = cost([added])
     wanted = prices.site("A2b", 45.0) + prices.units["base_station"].cost
     assert made.once == wanted
+    after = materialise(area, [*moved_first(area), added]).read("masts")
+    new = scenario_costs.newly_placed(before[0], after)["mast_id"].tolist()
+    assert sorted(new) == sorted([mast["mast_id"], "N"])
+    led = scenario_costs.between(before, before, prices, {"N": 7e6})
+    assert led.bill[["item", "mast_id", "typical"]].values.tolist() == [["backhaul", "N", 7e6]]
+    assert led.once.typical == 7e6
 
 
 def test_a_comparison_agrees_with_its_results(area, tmp_path) -> None:

@@ -16,6 +16,7 @@ from data.grid import Grid, Raster
 from data.store import Provenance, Workspace
 from planning import (
     mast_coverage,
+    scenario_compare,
     scenario_equipment,
     scenario_workspace,
     sharing_costs,
@@ -28,6 +29,7 @@ from planning.__main__ import main
 from planning.scenarios import Change
 from planning.siting import SitingRequest
 from tests.areas import small_area, write_area
+from tests.planning.scenario_samples import kept
 
 COVERAGE = run.CoverageRequest(technologies=("4G",), resolution_m=100.0, radius_m=4000.0)
 
@@ -168,6 +170,13 @@ def test_money_is_kept_and_counted_once(area, plan) -> None:
     new = plan.chosen["kind"] != "mast"
     assert (plan.chosen.loc[new, "fibre_cost"] > 0.0).all()
     assert (plan.chosen.loc[~new, "fibre_cost"] == 0.0).all()
+
+
+def test_a_comparison_costs_what_the_plan_does(area, plan) -> None:
+    assert (plan.chosen["fibre_cost"] > 0.0).any()
+    found = scenario_compare.compare(area, [kept(1, list(plan.changes))], plan.request.coverage)
+    costs = found.summary.loc[found.summary["scenario"] == 1, "cost_typical"]
+    assert costs.to_numpy() == pytest.approx(plan.cost.typical)
 
 
 def test_a_new_mast_is_nobodys_or_its_only_users(plan) -> None:
