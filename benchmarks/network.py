@@ -1,7 +1,8 @@
 """Speed of failure analysis and ring design, and their gaps on known instances.
 
-Prints one JSON object: a generated province of 150 sites and a country of 11,000, and
-the survivable-network instances of SNDlib by length of the links, every node protected.
+Prints one JSON object: a generated province of 150 sites and a country of 11,000, the
+whole design of a province with roads, cables and a network in part, and the
+survivable-network instances of SNDlib by length of the links, every node protected.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import json
 import math
 import re
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.steiner import road_network
-from planning import phases, resilience, ring_design, traffic
+from data.area import Provenance, StudyAreaInfo
+from data.demo import generator
+from data.store import Workspace
+from planning import network_design, phases, resilience, ring_design, traffic
 
 ROOT = Path(__file__).resolve().parent.parent
 
 _EARTH_RADIUS_KM = 6371.0
+
+#: Communes of a generated province whose dedicated network has 150 sites.
+_COMMUNES = 130
 
 
 @dataclass(frozen=True)
@@ -163,6 +171,38 @@ def rings(
     }
 
 
+def province(folder: Path, communes: int, seed: int = 7) -> Workspace:
+    """Generate a study area the size of a province, with a dedicated network in part."""
+    made = generator.generate(
+        seed, n_communes=communes, extent_km=29.0, n_masts=20, resolution_m=100.0
+    )
+    origin = {name: Provenance("generated", illustrative=True) for name in made.layers}
+    origin |= {name: Provenance("generated", illustrative=True) for name in made.rasters}
+    area = StudyAreaInfo("province", "Tỉnh", "Province", str(made.zones.crs), True, 100.0)
+    return Workspace.replace(folder, area, made.layers, origin, rasters=made.rasters)
+
+
+def whole_design(workspace: Workspace) -> dict[str, Any]:
+    """Time `network design --protect all` with its trade-off; return the figures."""
+    start_s = time.perf_counter()
+    request = network_design.NetworkDesignRequest(protect=("all",))
+    made = network_design.design(workspace, request)
+    seconds = time.perf_counter() - start_s
+    summary = made.summary
+    return {
+        "sites": summary["sites"],
+        "to_connect": summary["to_connect"],
+        "to_protect": summary["to_protect"],
+        "protected": summary["protected"],
+        "edges": len(made.choice.whole.tail),
+        "points_of_the_trade_off": len(made.tradeoff),
+        "route_cost_million": round(made.route_cost / 1e6, 1),
+        "bound_million": round(made.bound / 1e6, 1),
+        "gap_percent": round(100.0 * made.gap, 2),
+        "seconds": round(seconds, 2),
+    }
+
+
 def yearly(sites: int, time_limit_s: float, seed: int = 3) -> dict[str, Any]:
     """Plan the sites of a tree in five years and three classes; return the figures."""
     rng = np.random.default_rng(seed)
@@ -196,6 +236,9 @@ def main() -> None:
     parser.add_argument("--instances", type=Path, default=ROOT.parent / "shared/vectors/opt/sndlib")
     parser.add_argument("--time-limit-s", type=float, default=20.0)
     parser.add_argument("--edges", type=int, nargs="*", default=[5_000, 20_000])
+    parser.add_argument(
+        "--workspace", type=Path, nargs="*", default=[], help="study areas to design for as well"
+    )
     parser.add_argument("--protected", type=int, nargs="*", default=[40, 149])
     arguments = parser.parse_args()
     start_s = time.perf_counter()
@@ -207,6 +250,11 @@ def main() -> None:
     for sites in (150, 11_000):
         result[f"failures_{sites}"] = failures(sites)
     result["phases_150"] = yearly(150, arguments.time_limit_s)
+    with tempfile.TemporaryDirectory() as scratch:
+        made = province(Path(scratch) / "province", _COMMUNES)
+        result["design_of_a_province"] = whole_design(made)
+    for folder in arguments.workspace:
+        result[f"design_of_{folder.name}"] = whole_design(Workspace.open(folder))
     for edges in arguments.edges:
         problem = road_network(150, edges)
         for protected in arguments.protected:

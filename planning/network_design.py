@@ -33,12 +33,13 @@ from planning import (
 from planning import network_problem as numbers
 from planning.cost import CostRange
 from planning.dedicated_network import Inventory
-from planning.network_designer import Choice, Designer
+from planning.network_designer import STEPS, TREE_BESIDE, Choice, Designer
 from planning.network_designer import NetworkDesignRequest as NetworkDesignRequest
 from planning.network_failures import FailureReport
 from planning.network_problem import PROTECT as PROTECT
 from planning.resilience import HOURS_PER_YEAR
 from planning.ring_design import Exposure
+from planning.steiner import relative_gap
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -224,24 +225,24 @@ def _best(
         if request.budget is None:
             return designer.tree(on_progress), None, []
         return designer.for_budget(request.budget, on_progress), None, []
-    tree = designer.tree(lambda share: on_progress(0.2 * share))
+    tree = designer.tree(lambda share: on_progress(0.2 * share), share=TREE_BESIDE)
     if request.budget is not None and _price(designer, tree) > request.budget:
         said = message("The budget does not even connect all sites, so none is protected by rings")
         return designer.for_budget(request.budget, on_progress), None, [said]
     full = designer.ring(
         problem.guarded_todo,
         problem.guarded,
-        known=[tree.chosen],
         on_progress=lambda share: on_progress(0.2 + 0.8 * share),
     )
     if request.budget is None or _price(designer, full) <= request.budget:
         return full, full, []
     order = _by_need(problem, before)
     best, few, many = tree, 0, len(order)
+    share = STEPS / max(len(order).bit_length(), 1)
     while many - few > 1:
         middle = (few + many) // 2
         todo, live = _first_of(problem, order, middle)
-        trial = designer.ring_or_less(full, tree, todo, live)
+        trial = designer.ring_or_less(full, todo, live, share=share)
         if _price(designer, trial) <= request.budget:
             best, few = trial, middle
         else:
@@ -438,7 +439,7 @@ def _tradeoff(
     rows = [_point(designer, "today", 0.0, 0.0, before)]
     tree = choice
     if choice.exposed or problem.guarded.size or problem.guarded_todo.any():
-        tree = designer.tree(lambda share: on_progress(0.1 * share))
+        tree = designer.tree(lambda share: on_progress(0.1 * share), share=TREE_BESIDE)
     whole = _price(designer, tree)
     if len(problem.todo) and (problem.node >= 0).any():
         steps = np.linspace(whole / request.points, whole, request.points)[:-1]
@@ -449,10 +450,15 @@ def _tradeoff(
             rows.append(_measured(designer, "connect", tree, assumed))
     order = _by_need(problem, before)
     counts = np.unique(np.linspace(0, len(order), request.points + 1).round().astype(int))
+    proven = tree.bound if tree is not choice else 0.0
     for number, count in enumerate(counts[1:-1].tolist()):
         if full is not None:
             on_progress(0.3 + 0.7 * number / max(len(counts), 1))
-            some = designer.ring_or_less(full, tree, *_first_of(problem, order, count))
+            todo, live = _first_of(problem, order, count)
+            some = designer.ring_or_less(full, todo, live, share=STEPS / max(len(counts) - 2, 1))
+            # What holds with fewer sites to protect holds with more.
+            proven = max(proven, some.bound)
+            some = replace(some, bound=proven, gap=relative_gap(some.cost, proven))
             rows.append(_measured(designer, "protect", some, assumed))
     last = "protect" if order else "connect"
     rows.append(_point(designer, last, _price(designer, choice), choice.gap, after))

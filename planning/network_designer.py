@@ -1,17 +1,19 @@
 """Which stretches of fibre a dedicated network needs: trees, budgets and rings.
 
 A tree connects all sites at least cost (`planning.steiner`), or those that are worth
-most for a budget (`planning.prize_collecting`); a ring gives chosen sites a second way
-(`planning.ring_design`). Every new link has fibres of its own all along its way: where
-those that are free in a cable do not suffice, a new cable is priced in its place and the
-search begins again.
+most for a budget (`planning.prize_collecting`); a ring gives chosen sites a second way.
+Every new link has fibres of its own all along its way: where those that are free in a
+cable do not suffice, a new cable is priced in its place. Trees are searched for again
+with these prices; ways are led through what is free (`planning.ring_routes`). Bounds are
+those of networks whose cables have fibres without end (`planning.ring_design`), but for
+cables with too few for a single link, which count as new from the start.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,7 +31,8 @@ from planning.dedicated_network import Inventory
 from planning.network_problem import PROTECT, Whole
 from planning.prize_collecting import budget_tree, cost_benefit_curve
 from planning.resilience import single_failures
-from planning.ring_design import Exposure, RingDesign, ring_design
+from planning.ring_design import Exposure, ring_design
+from planning.ring_routes import RouteNetwork, RouteSearch, RouteSite, Way
 from planning.steiner import relative_gap, steiner_tree
 
 Ints = NDArray[np.int64]
@@ -40,18 +43,30 @@ Progress = Callable[[float], None]
 #: Capacity of a new link, each way. [Mbit/s]
 LINK_MBPS = 1000.0
 
-#: Time for the search where the request has no limit: all of the main design. [s]
+#: Time for the search where the request has no limit: design and trade-off together. [s]
 TIME_S = 15.0
 
-#: Shares of it for the first try, whose bound holds, and for one that follows.
+#: Shares of it: the tree beside a ring or alone, the ring, all budgets and all steps of
+#: protection of the trade-off.
+TREE_BESIDE, TREE_ALONE, RING, BUDGETS, STEPS = 0.12, 0.6, 0.5, 0.1, 0.28
+
+#: Shares of a tree's time for the first try, whose bound holds, and for one that follows.
 _FIRST, _NEXT = 0.5, 0.06
 
-#: How many times a tree and a ring are made anew because cables have too few free cores, or
-#: ways of a protected site lie in one trench.
+#: Shares of a ring's time for leading ways first, and for the bound; in the rest they are
+#: led once more. The second pair is for networks in which no cable can run out of fibres:
+#: there the search behind the bound finds the better designs.
+_LEAD, _BOUND = (0.2, 0.02), (0.7, 0.93)
+
+#: Shares of the bound's time in which it looks for designs itself.
+_SEARCH = (0.15, 0.4)
+
+#: How many times a tree is made anew because cables have too few free cores, and a ring
+#: because ways of a protected site lie in one trench.
 _TREE_ROUNDS, _RING_ROUNDS = 25, 9
 
-#: What a cable without free cores adds to the length of a way. [m]
-_FULL_M = 1e5
+#: Tries without success after which the search for better ways ends.
+_STALE = 1500
 
 
 def _silent(_: float) -> None:
@@ -154,6 +169,8 @@ class Choice:
         Typical cost of the routes, and what is proven.
     exposed
         Failures that nothing protects from, by node.
+    ways
+        Of a ring: the ways of each site, by whether it is live and its position.
     """
 
     edges: fibre.Edges
@@ -166,6 +183,7 @@ class Choice:
     bound: float
     gap: float
     exposed: Mapping[int, list[Exposure]]
+    ways: Mapping[tuple[bool, int], tuple[Way, ...]] = field(default_factory=dict)
 
 
 class Designer:
@@ -178,6 +196,8 @@ class Designer:
         self.costs = problem.task.costs
         self.first_whole: Whole | None = None
         self.made_tree: Choice | None = None
+        #: Trenches of several sections that were found to take all ways of some site.
+        self.trenches: dict[str, Ints] = {}
         live = problem.live.sites["site_id"].to_numpy(dtype=object)
         self.site_at = dict(zip(problem.live_node.tolist(), live.tolist(), strict=True))
 
@@ -196,18 +216,20 @@ class Designer:
             self.costs["router_access"].cost.typical + 2 * self.costs["optical_module"].cost.typical
         )
 
-    def tree(self, on_progress: Progress = _silent) -> Choice:
-        """Connect all sites at least cost."""
+    def tree(self, on_progress: Progress = _silent, *, share: float = TREE_ALONE) -> Choice:
+        """Connect all sites at least cost, within a share of the time limit."""
         if self.made_tree is None:
-            self.made_tree = self._tree(on_progress)
+            self.made_tree = self._tree(on_progress, share * self.limit_s)
         return self.made_tree
 
-    def _tree(self, on_progress: Progress) -> Choice:
+    def _tree(self, on_progress: Progress, limit_s: float) -> Choice:
         problem = self.problem
         terminals = problem.node[problem.node >= 0]
         root = problem.task.root
         if root is None or not len(terminals):
-            return self._within_cores(lambda _, __: (np.zeros(0, np.int64), 0.0), on_progress)
+            return self._within_cores(
+                lambda _, __: (np.zeros(0, np.int64), 0.0), on_progress, limit_s
+            )
 
         def solve(edges: fibre.Edges, time_limit_s: float) -> tuple[Ints, float]:
             found = steiner_tree(
@@ -220,7 +242,7 @@ class Designer:
             )
             return found.edges, found.lower_bound
 
-        return self._within_cores(solve, on_progress)
+        return self._within_cores(solve, on_progress, limit_s)
 
     def for_budget(self, budget: float, on_progress: Progress = _silent) -> Choice:
         """Connect the sites that are worth most for a budget."""
@@ -255,7 +277,7 @@ class Designer:
             spent = choice.cost + self.site_cost * int(choice.connected.sum())
             return (float(spent > budget), -float(worth[choice.connected].sum()), spent)
 
-        made = self._within_cores(solve, on_progress, mask, rank)
+        made = self._within_cores(solve, on_progress, TREE_ALONE * self.limit_s, mask, rank)
         value = float(worth[made.connected].sum())
         bound = max(made.bound, value)
         return replace(made, bound=bound, gap=(bound - value) / bound if bound > 0.0 else 0.0)
@@ -280,7 +302,7 @@ class Designer:
             dict(zip(extra.tolist(), self.worth[there].tolist(), strict=True)),
             [root],
             list(budgets),
-            time_limit_s=self.limit_s / 3.0,
+            time_limit_s=BUDGETS * self.limit_s,
             on_progress=on_progress,
         )
         made = []
@@ -296,6 +318,7 @@ class Designer:
         self,
         solve: Callable[[fibre.Edges, float], tuple[Ints, float]],
         on_progress: Progress,
+        limit_s: float,
         served: Callable[[Ints], Bools] | None = None,
         rank: Callable[[Choice], tuple[float, ...]] = lambda choice: (choice.cost,),
     ) -> Choice:
@@ -307,9 +330,9 @@ class Designer:
         edges = self.problem.task.edges
         bound = 0.0
         best: Choice | None = None
-        end_s = time.monotonic() + self.limit_s
+        end_s = time.monotonic() + limit_s
         for number in range(_TREE_ROUNDS):
-            chosen, proven = solve(edges, (_NEXT if number else _FIRST) * self.limit_s)
+            chosen, proven = solve(edges, (_NEXT if number else _FIRST) * limit_s)
             bound = bound if number else proven
             real = chosen[chosen < len(edges.tail)]
             connected = self.problem.node >= 0 if served is None else served(chosen)
@@ -359,13 +382,7 @@ class Designer:
 
     def _runs(self, whole: Whole, way: Sequence[int], project: Project) -> list[_Link]:
         """Part a way into new links, each between two places where the network is or will be."""
-        _, is_live, position = project
-        if is_live:
-            node = int(self.problem.live_node[position])
-            name = self.site_at[node]
-        else:
-            node = int(self.problem.node[position])
-            name = str(self.problem.todo["site_id"].iloc[position])
+        name, node = self._place(project)
         found: list[_Link] = []
         run: list[int] = []
         for edge in way:
@@ -397,8 +414,8 @@ class Designer:
         protect_todo: Bools,
         protect_live: Ints,
         *,
-        share: float = 1.0,
-        known: Sequence[Ints] = (),
+        share: float = RING,
+        start: Sequence[Choice] = (),
         on_progress: Progress = _silent,
     ) -> Choice:
         """Connect all sites, and some of them so that no single cut takes them off.
@@ -411,47 +428,98 @@ class Designer:
             Positions of the live sites to protect.
         share
             Of the time limit.
-        known
-            Choices (edges of the whole network) to start from.
+        start
+            Choices to start from, where they protect as many and more, or none.
         """
         problem, edges = self.problem, self.problem.task.edges
+        whole = self.whole(edges)
+        limit_s = share * self.limit_s
         there = problem.node >= 0
-        terminals = problem.node[there]
         protect = np.r_[problem.node[there & protect_todo], problem.live_node[protect_live]]
-        bound = 0.0
-        starts = list(known)
-        best: Choice | None = None
-        for number in range(_RING_ROUNDS if share == 1.0 else 3):
-            whole = self.whole(edges)
-            found: RingDesign = ring_design(
-                whole.n_nodes,
-                whole.tail,
-                whole.head,
-                whole.cost,
-                whole.roots,
-                terminals,
-                protect=protect,
-                groups=whole.groups,
-                known=starts,
-                time_limit_s=(_NEXT if number else _FIRST) * share * self.limit_s,
-                on_progress=on_progress,
-            )
-            bound = bound if number else found.lower_bound
-            choice = self._ringed(edges, whole, found, protect_todo, protect_live)
-            starts = [*known, choice.chosen]
-            over = self._over(choice)
-            again = self._one_trench(choice, protect)
-            payable = self._with_cables(choice, over)
-            if not again and (best is None or payable.cost < best.cost):
-                best = payable
-            if not over.any() and not again:
-                break
-            edges = edges.with_new_cables(over)
-            if again:
-                self.first_whole = replace(whole, groups={**whole.groups, **again})
-        # Without one that passes, the last: who is not protected is said.
-        best = payable if best is None else best
-        return replace(best, bound=bound, gap=relative_gap(best.cost, bound))
+        clock = _Clock(limit_s, on_progress)
+        leader = _Leader(self, whole, protect_todo, protect_live)
+        leader.begin([choice.ways for choice in start])
+        scarce = 0 if leader.search.scarce else 1
+        lead, bound = _LEAD[scarce], _BOUND[scarce]
+        leader.improve(clock.until(lead))
+        live = np.flatnonzero(whole.link >= 0)
+        found = ring_design(
+            whole.n_nodes,
+            whole.tail,
+            whole.head,
+            whole.cost,
+            whole.roots,
+            problem.node[there],
+            protect=protect,
+            groups=whole.groups,
+            known=[np.r_[np.flatnonzero(leader.search.used), live]],
+            time_limit_s=bound * limit_s,
+            search_share=_SEARCH[scarce],
+            on_progress=lambda done: on_progress(lead + bound * done),
+        )
+        if leader.search.cost > found.lower_bound * (1.0 + 1e-9):
+            leader.restrict(found.edges)
+            leader.improve(clock.until(1.0))
+        return self.of_ways(leader, found.lower_bound, found.exposed)
+
+    def of_ways(
+        self, leader: _Leader, bound: float, exposed: Mapping[int, list[Exposure]]
+    ) -> Choice:
+        """Return the choice that ways make."""
+        whole = leader.whole
+        links: dict[tuple[str, str, tuple[int, ...]], _Link] = {}
+        needs: dict[Project, tuple[int, ...]] = {}
+        connected = np.zeros(len(self.problem.todo), dtype=bool)
+        known: dict[tuple[bool, int], tuple[Way, ...]] = {}
+        for (is_live, position), ways in zip(leader.names, leader.search.ways, strict=True):
+            known[is_live, position] = ways
+            if not is_live:
+                connected[position] = bool(ways)
+            for number, way in enumerate(ways):
+                kind = "protect" if is_live or number else "connect"
+                project = (kind, is_live, position)
+                mine = {edge for run in way for edge in run if whole.stretch[edge] >= 0}
+                needs[project] = tuple(sorted(mine.union(needs.get(project, ()))))
+                for link in self._new_links(whole, way, project):
+                    links.setdefault(_key(link), link)
+        chosen = np.flatnonzero(leader.search.used).astype(np.int64)
+        choice = Choice(
+            self.problem.task.edges,
+            whole,
+            chosen,
+            tuple(links.values()),
+            needs,
+            connected,
+            float(whole.cost[chosen].sum()),
+            bound,
+            0.0,
+            exposed,
+            known,
+        )
+        made = self._with_cables(choice, self._over(choice))
+        return replace(made, gap=relative_gap(made.cost, bound))
+
+    def _new_links(self, whole: Whole, way: Way, project: Project) -> list[_Link]:
+        """Return the new links of a way, each between two places with routers."""
+        name, node = self._place(project)
+        found = []
+        for run in way:
+            start = name
+            for edge in run:
+                node = int(whole.tail[edge] + whole.head[edge]) - node
+            name = self.site_at[node]
+            if whole.link[run[0]] < 0:
+                found.append(_Link(start, name, run, project))
+        return found
+
+    def _place(self, project: Project) -> tuple[str, int]:
+        """Return the name and the node of a project's site."""
+        _, is_live, position = project
+        if is_live:
+            node = int(self.problem.live_node[position])
+            return self.site_at[node], node
+        node = int(self.problem.node[position])
+        return str(self.problem.todo["site_id"].iloc[position]), node
 
     def with_less(self, choice: Choice, protect_todo: Bools, protect_live: Ints) -> Choice:
         """Return what is left of a choice if only some of its protected sites stay so.
@@ -486,75 +554,20 @@ class Designer:
         return self._with_cables(rest, self._over(rest))
 
     def ring_or_less(
-        self, full: Choice, tree: Choice, protect_todo: Bools, protect_live: Ints
+        self,
+        full: Choice,
+        protect_todo: Bools,
+        protect_live: Ints,
+        *,
+        share: float,
     ) -> Choice:
         """Return the cheaper one of a new ring for some sites and what is left of a full one."""
         less = self.with_less(full, protect_todo, protect_live)
-        made = self.ring(protect_todo, protect_live, share=0.15, known=[tree.chosen, less.chosen])
+        made = self.ring(protect_todo, protect_live, share=share, start=[full])
         best = min(less, made, key=lambda choice: choice.cost)
         return replace(best, bound=made.bound, gap=relative_gap(best.cost, made.bound))
 
-    def _ringed(
-        self,
-        edges: fibre.Edges,
-        whole: Whole,
-        found: RingDesign,
-        protect_todo: Bools,
-        protect_live: Ints,
-    ) -> Choice:
-        problem = self.problem
-        chosen = found.edges[whole.stretch[found.edges] >= 0]
-        ways = numbers.Ways(whole, np.r_[chosen, np.flatnonzero(whole.link >= 0)])
-        risks = ways.risks()
-        links: dict[tuple[str, str, tuple[int, ...]], _Link] = {}
-        connected = np.zeros(len(problem.todo), dtype=bool)
-        free = np.where(whole.stretch >= 0, edges.free_cores[whole.stretch], np.inf)
-
-        needs: dict[Project, tuple[int, ...]] = {}
-
-        def keep(way: Sequence[int], project: Project) -> None:
-            mine = {edge for edge in way if whole.stretch[edge] >= 0}
-            needs[project] = tuple(sorted(mine.union(needs.get(project, ()))))
-            for link in self._runs(whole, way, project):
-                if _key(link) not in links:
-                    links[_key(link)] = link
-                    free[list(link.edges)] -= self.request.cores_per_site
-
-        def length() -> Floats:
-            # Round cables without free cores, where another way is built anyway.
-            full = free[ways.chosen] < self.request.cores_per_site
-            return np.asarray(whole.length_m[ways.chosen] + np.where(full, _FULL_M, 0.0))
-
-        for site in np.flatnonzero(problem.node >= 0).tolist():
-            start = int(problem.node[site])
-            if protect_todo[site]:
-                found_ways = ways.diverse(start, risks, length())
-            else:
-                way = ways.shortest(start, length())
-                found_ways = [] if way is None else [way]
-            connected[site] = bool(found_ways)
-            for number, one in enumerate(found_ways):
-                keep(one, ("protect" if number else "connect", False, site))
-        for live in protect_live.tolist():
-            for one in ways.diverse(int(problem.live_node[live]), risks, length()):
-                keep(one, ("protect", True, live))
-        # What no way takes need not be built.
-        used = {edge for link in links.values() for edge in link.edges}
-        chosen = np.array(sorted(used), dtype=np.int64)
-        return Choice(
-            edges,
-            whole,
-            chosen,
-            tuple(links.values()),
-            needs,
-            connected,
-            float(whole.cost[chosen].sum()),
-            found.lower_bound,
-            found.gap,
-            found.exposed,
-        )
-
-    def _one_trench(self, choice: Choice, protect: Ints) -> dict[str, Ints]:
+    def one_trench(self, choice: Choice, protect: Ints) -> dict[str, Ints]:
         """Return trenches of several sections that cut off a protected site all the same.
 
         Sections side by side with one that lies between are one trench, too, though not
@@ -784,6 +797,140 @@ def _quantities(routes: gpd.GeoDataFrame) -> dict[str, float]:
     beyond = (new["cable"] - fibre.INCLUDED_CORES).clip(lower=0)
     amounts["cable_per_core"] = float((beyond * new["length_m"]).sum())
     return amounts
+
+
+class _Clock:
+    """A time limit in parts, and the progress in it."""
+
+    def __init__(self, limit_s: float, on_progress: Progress) -> None:
+        self.start_s = time.monotonic()
+        self.limit_s = limit_s
+        self.on_progress = on_progress
+
+    def until(self, share: float) -> Callable[[], bool]:
+        """Return what says whether less than a share of the time is spent."""
+
+        def has_time() -> bool:
+            spent = (time.monotonic() - self.start_s) / max(self.limit_s, 1e-9)
+            self.on_progress(min(spent, 1.0))
+            return spent < share
+
+        return has_time
+
+
+class _Leader:
+    """Ways of the sites of a ring, none of which one trench takes off.
+
+    Parameters
+    ----------
+    designer
+        The designer.
+    whole
+        Its network.
+    protect_todo, protect_live
+        As in `Designer.ring`.
+    """
+
+    def __init__(
+        self, designer: Designer, whole: Whole, protect_todo: Bools, protect_live: Ints
+    ) -> None:
+        problem = designer.problem
+        self.designer, self.whole = designer, whole
+        self.names = [(False, k) for k in np.flatnonzero(problem.node >= 0).tolist()]
+        self.names += [(True, k) for k in protect_live.tolist()]
+        self.protect = np.array([is_live or protect_todo[k] for is_live, k in self.names], bool)
+        self.node = np.array(
+            [(problem.live_node if is_live else problem.node)[k] for is_live, k in self.names],
+            np.int64,
+        )
+        self.search = self._search()
+
+    def _search(self) -> RouteSearch:
+        """Return a search for ways, which knows the trenches found so far."""
+        designer, whole = self.designer, self.whole
+        edges = designer.problem.task.edges
+        real = whole.stretch >= 0
+        network = RouteNetwork(
+            whole.n_nodes,
+            whole.tail,
+            whole.head,
+            whole.length_m,
+            whole.cost,
+            np.where(real, edges.instead_cost[whole.stretch], 0.0),
+            np.where(real, edges.free_cores[whole.stretch], np.inf),
+            ~real,
+            designer.problem.live_node,
+            whole.roots,
+            {**whole.groups, **designer.trenches},
+        )
+        hopeless = network.hopeless(self.node[self.protect])
+        sites = [
+            RouteSite(
+                int(node),
+                int(node) if is_live else whole.n_nodes + k,
+                bool(safe),
+                hopeless.get(int(node), frozenset()) if safe else frozenset(),
+            )
+            for (is_live, k), node, safe in zip(self.names, self.node, self.protect, strict=True)
+        ]
+        return RouteSearch(network, sites, designer.request.cores_per_site)
+
+    def begin(self, known: Sequence[Mapping[tuple[bool, int], tuple[Way, ...]]]) -> None:
+        """Lead all sites, as in one of the known ways where that costs less."""
+        search = self.search
+        best: list[tuple[Way, ...]] | None = None
+        least = np.inf
+        for ways in [{}, *known]:
+            for site, name in enumerate(self.names):
+                there = ways.get(name, ())
+                if there and not self.protect[site]:
+                    there = there[:1]
+                search.put(site, there)
+                if not there or search.open_risks(site).size:
+                    search.remove(site)
+            for site in range(len(self.names)):
+                if not search.ways[site]:
+                    search.place(site)
+            if search.cost < least:
+                best, least = list(search.ways), search.cost
+        search.restore(best or [])
+
+    def restrict(self, edges: Ints) -> None:
+        """Lead all sites within some edges; keep that where it costs less."""
+        search = self.search
+        before, cost = list(search.ways), search.cost
+        outside = np.ones(self.whole.tail.size, bool)
+        outside[edges] = False
+        outside &= self.whole.stretch >= 0
+        for site in range(len(self.names)):
+            search.remove(site)
+        search.closed |= outside
+        done = all(search.place(site) for site in range(len(self.names)))
+        search.closed[:] = False
+        if done:
+            search.polish()
+        if not done or search.cost >= cost:
+            search.restore(before)
+
+    def improve(self, has_time: Callable[[], bool]) -> None:
+        """Search for cheaper ways, and lead those anew that lie in one trench."""
+        self.search.improve(_STALE, has_time)
+        for _ in range(_RING_ROUNDS):
+            choice = self.designer.of_ways(self, 0.0, {})
+            again = self.designer.one_trench(choice, self.node[self.protect])
+            if not again:
+                return
+            self.designer.trenches.update(again)
+            before = list(self.search.ways)
+            self.search = self._search()
+            self.search.restore(before)
+            for site in np.flatnonzero(self.protect).tolist():
+                kept = self.search.ways[site]
+                if self.search.open_risks(site).size:
+                    self.search.remove(site)
+                    if not self.search.place(site) and not self.search.ways[site]:
+                        self.search.put(site, kept)
+            self.search.improve(_STALE // 4, has_time)
 
 
 def _key(link: _Link) -> tuple[str, str, tuple[int, ...]]:

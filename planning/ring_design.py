@@ -53,7 +53,10 @@ _SEED = 20050611
 
 #: Most cuts that are added to the linear programme at a time, and looked for per site.
 _MOST_CUTS = 400
-_CUTS_EACH = 3
+_CUTS_EACH = 1
+
+#: Nodes for which cuts without a group are looked for at a time.
+_SOME_NODES = 16
 
 #: Cuts of the dual ascent that the linear programme starts from.
 _FIRST_CUTS = 1500
@@ -127,6 +130,7 @@ def ring_design(
     dual_homing: bool = False,
     known: Sequence[ArrayLike] = (),
     time_limit_s: float = 20.0,
+    search_share: float = 0.4,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> RingDesign:
     """Connect sites at least cost, chosen ones without any single point of failure.
@@ -157,6 +161,9 @@ def ring_design(
         Time after which the best design and bound so far are returned; a first design
         and a first bound are always made. Compiling, once per computer, does not
         count. [s]
+    search_share
+        Share of the time in which designs are looked for before bounds: less where good
+        ones are known.
     on_progress
         Called with the fraction done, from the caller's thread; may raise
         `CancelledError`.
@@ -211,7 +218,7 @@ def ring_design(
     clock = _Clock(time_limit_s, on_progress)
     core = _Core.of(problem)
     starts = [core.projected(np.asarray(edges, np.int64)) for edges in known]
-    chosen, bound = _solve(core, starts, clock)
+    chosen, bound = _solve(core, starts, clock, search_share)
     edges = core.expanded(chosen)
     total = math.fsum(price[edges].tolist())
     problem.check(edges, core)
@@ -564,19 +571,21 @@ def _joined(chains: list[_Chain], need: Ints, top: int) -> list[_Chain]:
 # Search
 
 
-def _solve(core: _Core, starts: list[Mask], clock: _Clock) -> tuple[Mask, float]:
+def _solve(
+    core: _Core, starts: list[Mask], clock: _Clock, search_share: float
+) -> tuple[Mask, float]:
     """Return a design of the core and a lower bound of what any costs."""
     if not bool(core.need.any()):
         return np.zeros(core.tail.size, np.uint8), 0.0
     search = _Search(core, clock)
     search.begin(starts)
     search.ascend(guided=False)
-    search.vary(until=0.6, stale=150)
+    search.vary(until=1.0 - search_share, stale=150)
     if not search.solved and clock.has(0.0):
         search.ascend(guided=True)
         search.eliminate(search.slack, search.dual)
         programme = _Programme(search)
-        programme.run(until=0.2)
+        programme.run(until=0.5 * search_share)
         if int(search.alive.sum()) <= _MOST_BRANCHED:
             programme.branch()
         search.vary(until=0.0, stale=300)
@@ -1018,19 +1027,36 @@ class _Programme:
         found = self._cuts(search.node[order], search.outward[order], value, _CUTS_EACH)
         for inside, outward in found[:_MOST_CUTS]:
             new += self.offer(self._border(inside, outward=outward))
-        if not new:
-            both = np.repeat(value[0::2] + value[1::2], 2)
-            for edges, nodes in search.core.groups:
-                failed = both.copy()
-                failed[2 * edges] = failed[2 * edges + 1] = 0.0
-                if np.count_nonzero(both[2 * edges]) < 2:
-                    continue
-                for inside, _ in self._cuts(nodes, np.zeros(nodes.size, np.uint8), failed, 1):
-                    border = self._border(inside, outward=False) >> 1
-                    border = np.setdiff1d(border, edges)
-                    new += self.offer(np.concatenate([2 * border, 2 * border + 1]))
-                if new > _MOST_CUTS:
-                    break
+        return new + self._without_groups(value[0::2] + value[1::2], everything=not new)
+
+    def _without_groups(self, use: Floats, *, everything: bool) -> int:
+        """Add cuts that the use of edges violates when a group fails; return how many.
+
+        A group that takes one edge's worth leaves another one, as soon as no other cut is
+        violated: until then only those that take more are looked at.
+        """
+        search, core = self.search, self.search.core
+        both = np.repeat(use, 2)
+        new = 0
+        groups = core.groups
+        for k in search.random.permutation(len(groups)).tolist():
+            edges, nodes = groups[k]
+            taken = use[edges]
+            if np.count_nonzero(taken) < 2 or (taken.sum() <= 1.0 + 1e-6 and not everything):
+                continue
+            failed = both.copy()
+            failed[2 * edges] = failed[2 * edges + 1] = 0.0
+            if nodes.size > _SOME_NODES and not everything:
+                nodes = search.random.choice(nodes, _SOME_NODES, replace=False)
+            found = self._cuts(nodes, np.zeros(nodes.size, np.uint8), failed, 1)
+            # Many nodes lie behind the same cut.
+            for inside in {cut.tobytes(): cut for cut, _ in found}.values():
+                crossing = (inside[core.head] != inside[core.tail]) & search.alive
+                crossing[edges] = False
+                border = np.flatnonzero(crossing)
+                new += self.offer(np.concatenate([2 * border, 2 * border + 1]))
+            if new > _MOST_CUTS:
+                break
         return new
 
     def _cuts(
