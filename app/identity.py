@@ -187,11 +187,16 @@ def enter(login: str, password: str) -> None:
 
 
 def leave() -> None:
-    """Sign out; what was on the pages of this session goes, too."""
+    """Sign out; what was on the pages of this session goes, too.
+
+    Who came from an identity provider signs out there: the browser goes to it when this
+    step of the page ends, which a new step would prevent.
+    """
     sign_in.sign_out(records(), st.session_state.get(_TOKEN))
     _forget()
     if claims() is not None:
         st.logout()
+        st.stop()
 
 
 def _forget() -> None:

@@ -42,9 +42,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(workspace: Path, log: Path, *options: str) -> Iterator[str]:
+def serving(workspace: Path, log: Path, *options: str, port: int | None = None) -> Iterator[str]:
     """Run the app on a workspace, with further options of Streamlit, and yield its address."""
-    port = free_port()
+    port = port or free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
