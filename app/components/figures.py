@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels, references
+from app.components import style
 from app.i18n import _, mark
 
 MEASURES = ("area", "population", "village")
@@ -182,6 +183,7 @@ def show_comparison(comparisons: Sequence[Comparison]) -> None:
     comparisons
         What `compare` found.
     """
+    names = [_("Figure"), _("Reported"), _("Computed"), _("Difference"), _("Remark and source")]
     rows = []
     for item in comparisons:
         figure = item.reported
@@ -198,17 +200,22 @@ def show_comparison(comparisons: Sequence[Comparison]) -> None:
             f'<tr><th scope="row">{escape(_(references.SUBJECTS[figure.subject]))}'
             f'<span class="ps-small"{flagged}>{escape(_("share of: {what}", what=denominator))}'
             "</span></th>"
-            f'<td><span class="ps-main">{escape(reported)}</span></td><td>{computed}</td>'
-            f"<td>{escape(formats.points(item.difference))}</td>"
-            f'<td class="ps-text">{escape(remark(item))}'
-            f'<span class="ps-small">{escape(origin)}</span></td></tr>'
+            + style.cell(names[1], f'<span class="ps-main">{escape(reported)}</span>')
+            + style.cell(names[2], computed)
+            + style.cell(names[3], escape(formats.points(item.difference)))
+            + style.cell(
+                names[4],
+                f'{escape(remark(item))}<span class="ps-small">{escape(origin)}</span>',
+                "ps-text",
+            )
+            + "</tr>"
         )
-    names = [_("Figure"), _("Reported"), _("Computed"), _("Difference"), _("Remark and source")]
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names[:-1])
     head += f'<th scope="col" style="text-align:left">{escape(names[-1])}</th>'
     caption = _("Computed for any operator; difference in percentage points")
     st.html(
-        f'<div class="ps-table-wrap"><table class="ps-table"><caption>{escape(caption)}</caption>'
+        '<div class="ps-table-wrap"><table class="ps-table ps-stack">'
+        f"<caption>{escape(caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 

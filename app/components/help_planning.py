@@ -222,13 +222,16 @@ def scenarios(area: Workspace) -> None:
             "w: people or area of the commune, s: share covered by any operator, m: people gained "
             "per billion, C: cost once, as a range from low to high. C adds masts that are built "
             "with shelter and power, equipment that is new or moves, masts that are strengthened "
-            "or taken down. A mast that moves, or gets another height or class, is built anew. A "
-            "year's cost is what "
-            "rent and upkeep of the masts cost more than today."
+            "or taken down, and the cheapest fibre to each mast at a new place. A mast that moves, "
+            "or gets another height or class, is built anew. A year's cost is what rent and upkeep "
+            "of the masts cost more than today."
         )
     )
     limits(
-        _("The link of new masts to the network and the power bill are not part of the cost."),
+        _(
+            "Fibre is counted for each new place by itself, also where several could share a way; "
+            "the power bill is not part of the cost."
+        ),
         _(
             "Intervals of two networks share most of their errors: the difference is surer than "
             "either share."

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, indicator_labels
-from app.components import indicator_data, indicator_how
+from app.components import indicator_data, indicator_how, style
 from app.components.kept import keep
 from app.i18n import _, language, translate
 from data.store import Workspace
@@ -22,10 +22,7 @@ Row = dict[Any, Any]
 
 _ALL = ""
 
-_STYLE = (
-    "<style>.ps-table th.ps-indicator { white-space: normal; min-width: 14rem; }"
-    "@media (max-width: 640px) { .ps-table th.ps-indicator { min-width: 8.5rem; } }</style>"
-)
+_STYLE = "<style>.ps-table th.ps-indicator { white-space: normal; min-width: 14rem; }</style>"
 
 #: Size of a trend line. [px]
 _WIDTH, _HEIGHT = 88, 20
@@ -117,7 +114,7 @@ def figures(rows: list[Row], past: dict[str, list[Value]]) -> str:
     head = (
         _("Indicator"), _("Reported"), _("Computed"), _("Target"), _("Remarks and source"),
     )  # fmt: skip
-    body = "".join(_figure(row, past.get(row["id"], [])) for row in rows)
+    body = "".join(_figure(row, past.get(row["id"], []), head) for row in rows)
     return _table(head, body, _("Reported figures beside computed ones"))
 
 
@@ -127,7 +124,7 @@ def _table(head: tuple[str, ...], body: str, caption: str) -> str:
     return (
         f"{_STYLE}"
         f'<div class="ps-table-wrap" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f'<table class="ps-table"><caption>{escape(caption)}</caption>'
+        f'<table class="ps-table ps-stack"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -136,12 +133,12 @@ def _small(text: str, kind: str = "ps-small") -> str:
     return f'<span class="{kind}">{escape(text)}</span>' if text else ""
 
 
-def _figure(row: Row, past: list[Value]) -> str:
+def _figure(row: Row, past: list[Value], head: tuple[str, ...]) -> str:
     return (
         f'<tr><th scope="row" class="ps-indicator">'
         f"{escape(indicator_labels.title(row))}{_denominator(row)}</th>"
-        f"<td>{_reported(row, past)}</td><td>{_computed(row)}</td><td>{_target(row)}</td>"
-        f'<td class="ps-text">{_remarks(row)}</td></tr>'
+        f"{style.cell(head[1], _reported(row, past))}{style.cell(head[2], _computed(row))}"
+        f"{style.cell(head[3], _target(row))}{style.cell(head[4], _remarks(row), 'ps-text')}</tr>"
     )
 
 
@@ -268,6 +265,7 @@ def _remarks(row: Row) -> str:
 
 def _documents(rows: list[Row], names: dict[str, Row]) -> str:
     body = []
+    head = (_("Document"), _("Number"), _("Issued on"), _("Issued by, and relation"))
     for row in rows:
         link = ""
         other = names.get(row["related"])
@@ -278,9 +276,8 @@ def _documents(rows: list[Row], names: dict[str, Row]) -> str:
         body.append(
             f'<tr><th scope="row" class="ps-indicator">'
             f"{escape(indicator_labels.title(row))}{_small(note)}</th>"
-            f"<td>{escape(row['number'] or formats.NOTHING)}</td>"
-            f"<td>{escape(formats.date(row['issued_on']))}</td>"
-            f'<td class="ps-text">{escape(row["issuer"])}{_small(link)}</td></tr>'
+            f"{style.cell(head[1], escape(row['number'] or formats.NOTHING))}"
+            f"{style.cell(head[2], escape(formats.date(row['issued_on'])))}"
+            f"{style.cell(head[3], escape(row['issuer']) + _small(link), 'ps-text')}</tr>"
         )
-    head = (_("Document"), _("Number"), _("Issued on"), _("Issued by, and relation"))
     return _table(head, "".join(body), _("Register of planning documents"))

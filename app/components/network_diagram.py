@@ -127,9 +127,11 @@ def show(
     title
         For screen readers.
     """
-    st.altair_chart(
-        chart(live, colours, failed_links=failed_links), width="stretch", theme=None, alt=title
-    )
+    # Named, so that it keeps a width on phones at which its texts can be read.
+    with st.container(key="network-diagram"):
+        st.altair_chart(
+            chart(live, colours, failed_links=failed_links), width="stretch", theme=None, alt=title
+        )
     st.caption(
         _(
             "Top: data centres; below: gathering nodes; squares: ends beside the node that they "

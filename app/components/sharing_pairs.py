@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import folium
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -145,7 +146,7 @@ def _map(area: Workspace, found: Analysis) -> None:
         once.append(name not in seen and (bool(yes) or name not in able))
         if once[-1]:
             seen.add(name)
-    drawn = pairs[once]
+    drawn = pairs[np.array(once, bool)]
     groups: list[folium.FeatureGroup] = [fibre_map.outlines(area)]
     entries = []
     for chosen, name, colour in (

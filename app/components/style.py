@@ -9,6 +9,7 @@ from html import escape
 
 import streamlit as st
 
+from app import formats
 from app.i18n import _
 from app.legend import Entry
 
@@ -89,6 +90,16 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
   .ps-table .ps-main { font-size: 1rem; }
   .ps-table tbody th { min-width: 5rem; }
   .ps-bar { min-width: 3rem; }
+  .ps-stack, .ps-stack caption, .ps-stack tbody, .ps-stack tr, .ps-stack th, .ps-stack td {
+    display: block; }
+  .ps-stack thead, .ps-stack td.ps-nothing { display: none; }
+  .ps-stack tbody tr { border-bottom: 1px solid #9fb3bd; padding: .45rem 0; }
+  .ps-table.ps-stack th, .ps-table.ps-stack td { border: 0; padding: .1rem 0; min-width: 0;
+    text-align: left; white-space: normal; }
+  .ps-stack td[data-label]::before { content: attr(data-label); display: block; color: #4a5b65;
+    font-size: .8rem; margin-top: .2rem; }
+  .st-key-network-diagram { overflow-x: auto; }
+  .st-key-network-diagram > * { min-width: 52rem; }
   .ps-facts { grid-template-columns: 1fr; gap: 0; }
   .ps-facts dd { margin-bottom: .4rem; }
 }
@@ -200,6 +211,22 @@ def facts(pairs: Sequence[tuple[str, str]]) -> None:
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs if value
     )
     st.html(f'<dl class="ps-facts">{rows}</dl>')
+
+
+def cell(label: str, content: str, kind: str = "") -> str:
+    """Return a cell of a table of the class ``ps-stack``, whose rows a phone shows as lists.
+
+    Parameters
+    ----------
+    label
+        Name of its column, which a phone shows above it.
+    content
+        HTML.
+    kind
+        A class.
+    """
+    kinds = f"{kind} ps-nothing" if content == formats.NOTHING else kind
+    return f'<td class="{kinds.strip()}" data-label="{escape(label)}">{content}</td>'
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -90,6 +90,15 @@ def test_every_part_computes_shows_and_shows_again(start, area, language, title)
     assert not app.metric
 
 
+def test_an_area_without_near_masts_is_shown_without_pairs(start, area) -> None:
+    app = start(area, "sharing", "en")
+    app.session_state["keep.sharing_distance"] = 100.0
+    press(part(app, "Masts to share"), "Masts to share")
+    healthy(app)
+    assert app.metric[1].value == "0"
+    assert "No two masts could become one." in [item.value for item in app.info]
+
+
 def test_the_tables_say_what_the_analysis_says(start, area) -> None:
     app = start(area, "sharing", "en")
     app.session_state["keep.sharing_distance"] = 1500.0
