@@ -52,6 +52,7 @@ def show(area: Workspace, coverage: CoverageRequest) -> SitingRequest | None:
         format_func=lambda name: _(_AIMS[name]),
         key=keep("siting_aim", "budget", list(_AIMS)),
         required=True,
+        wrap=True,
     )
     measure = second.segmented_control(
         _("What counts"),
@@ -59,6 +60,7 @@ def show(area: Workspace, coverage: CoverageRequest) -> SitingRequest | None:
         format_func=labels.measure,
         key=keep("siting_measure", "population", ["population", "area"]),
         required=True,
+        wrap=True,
     )
     goal = third.segmented_control(
         _("Counts as covered by"),
@@ -66,6 +68,7 @@ def show(area: Workspace, coverage: CoverageRequest) -> SitingRequest | None:
         format_func=lambda name: _(_GOALS[name]),
         key=keep("siting_goal", "any", list(_GOALS)),
         required=True,
+        wrap=True,
     )
     first, second, third = st.columns(3)
     technologies = first.multiselect(

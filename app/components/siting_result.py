@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, identity, labels, legend, money
-from app.components import figure_facts, how, map_layers, siting_request, style, web_map
+from app.components import fibre_map, figure_facts, how, map_layers, siting_request, style, web_map
 from app.i18n import _, language, translate
 from data.store import Workspace
 from planning import scenarios, siting
@@ -135,9 +135,11 @@ def _shares(values: pd.Series) -> list[str]:
 
 
 def _map(area: Workspace, found: SitingPlan) -> None:
-    groups: list[folium.FeatureGroup] = []
+    groups: list[folium.FeatureGroup] = [fibre_map.outlines(area)]
     entries = [legend.Entry(_CHOSEN, _("chosen sites"))]
-    candidates = found.candidates.to_crs("EPSG:4326")
+    # A chosen one would hide under the others that are at its place.
+    left = found.candidates[~found.candidates["candidate_id"].isin(found.chosen["candidate_id"])]
+    candidates = left.to_crs("EPSG:4326")
     for kind, colour in _CANDIDATES.items():
         part = candidates[candidates["kind"] == kind]
         if len(part):
