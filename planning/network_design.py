@@ -46,6 +46,9 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Progress = Callable[[float], None]
 
+#: Work on the exact availability of a point of the trade-off; beyond it is sampled.
+_STATES = 500
+
 #: Doubts about lines that a summary lists.
 _MOST_PROBLEMS = 50
 
@@ -485,7 +488,7 @@ def _measured(
     designer: Designer, kind: str, choice: Choice, assumed: Mapping[str, float]
 ) -> dict[str, Any]:
     inventory = designer.inventory(choice)
-    report = network_failures.analyse(inventory, assumed=assumed, loads=False)
+    report = network_failures.analyse(inventory, assumed=assumed, states=_STATES, loads=False)
     return _point(designer, kind, _price(designer, choice), choice.gap, report)
 
 

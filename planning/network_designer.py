@@ -918,19 +918,26 @@ class _Leader:
         for _ in range(_RING_ROUNDS):
             choice = self.designer.of_ways(self, 0.0, {})
             again = self.designer.one_trench(choice, self.node[self.protect])
-            if not again:
+            known = self.designer.trenches
+            if all(name in known and np.array_equal(known[name], e) for name, e in again.items()):
+                # None, or only such as the search knows and nothing leads round.
                 return
-            self.designer.trenches.update(again)
+            known.update(again)
             before = list(self.search.ways)
             self.search = self._search()
             self.search.restore(before)
-            for site in np.flatnonzero(self.protect).tolist():
+            guarded = np.flatnonzero(self.protect).tolist()
+            taken_off = [site for site in guarded if self.search.open_risks(site).size]
+            if not taken_off:
+                # Nothing leads round these trenches.
+                return
+            for site in taken_off:
                 kept = self.search.ways[site]
-                if self.search.open_risks(site).size:
-                    self.search.remove(site)
-                    if not self.search.place(site) and not self.search.ways[site]:
-                        self.search.put(site, kept)
-            self.search.improve(_STALE // 4, has_time)
+                self.search.remove(site)
+                if not self.search.place(site) and not self.search.ways[site]:
+                    self.search.put(site, kept)
+            for site in taken_off:
+                self.search.reroute(site)
 
 
 def _key(link: _Link) -> tuple[str, str, tuple[int, ...]]:

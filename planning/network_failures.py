@@ -200,6 +200,7 @@ def analyse(
     assumed: Mapping[str, float] | None = None,
     samples: int = 20_000,
     seed: int = 0,
+    states: int = 20_000,
     loads: bool = True,
     on_progress: Progress = _silent,
 ) -> FailureReport:
@@ -215,6 +216,8 @@ def analyse(
         From `assumptions`; None for those of the study area, or the built-in ones.
     samples, seed
         Of availabilities that are too much work to compute.
+    states
+        Limit of that work, as `planning.resilience.availability` counts it.
     loads
         Whether traffic is routed, too; otherwise loads are empty and there is no
         conference.
@@ -244,9 +247,15 @@ def analyse(
     failures, cut = _failures(live, found, up)
     on_progress(0.2)
     sites = _sites(
-        live, roots, up, samples, seed, on_progress=lambda share: on_progress(0.2 + 0.5 * share)
+        live,
+        roots,
+        up,
+        samples,
+        seed,
+        states,
+        on_progress=lambda share: on_progress(0.2 + 0.5 * share),
     )
-    together = _together(live, roots, sites, up, samples, seed)
+    together = _together(live, roots, sites, up, samples, seed, states)
     on_progress(0.8)
     notes = _notes(live, sites, up)
     found_loads = network_load.Loads(network_load.lines(live), None, None)
@@ -465,7 +474,14 @@ def _titles(live: Network) -> dict[tuple[str, str], str]:
 
 
 def _sites(
-    live: Network, roots: Ints, up: _Up, samples: int, seed: int, *, on_progress: Progress
+    live: Network,
+    roots: Ints,
+    up: _Up,
+    samples: int,
+    seed: int,
+    states: int,
+    *,
+    on_progress: Progress,
 ) -> gpd.GeoDataFrame:
     """Return the live sites with what they survive and how often they are served."""
     count = len(live.sites)
@@ -484,6 +500,7 @@ def _sites(
         group_availability=up.merged_chance,
         samples=samples,
         seed=seed,
+        state_limit=states,
         on_progress=on_progress,
     )
     kept = ["site_id", "name", "level", "zone_code", "role", "criticality", "video_conference"]
@@ -502,7 +519,13 @@ def _sites(
 
 
 def _together(
-    live: Network, roots: Ints, sites: gpd.GeoDataFrame, up: _Up, samples: int, seed: int
+    live: Network,
+    roots: Ints,
+    sites: gpd.GeoDataFrame,
+    up: _Up,
+    samples: int,
+    seed: int,
+    states: int,
 ) -> pd.DataFrame:
     """Return how often all sites of a choice are served at the same time."""
     rows = []
@@ -522,7 +545,7 @@ def _together(
             group_availability=up.merged_chance,
             samples=samples,
             seed=seed,
-            state_limit=_STATES,
+            state_limit=min(_STATES, states),
         )
         rows.append(
             {

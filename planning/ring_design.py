@@ -64,6 +64,9 @@ _FIRST_CUTS = 1500
 #: Branch and bound gets nowhere with more edges than this.
 _MOST_BRANCHED = 600
 
+#: Share of the programme's time in which designs are made after it.
+_GUIDED_SHARE = 0.15
+
 #: Rounds for which a cut may be without effect before it is dropped.
 _ROUNDS_KEPT = 3
 
@@ -702,6 +705,8 @@ class _Search:
         near = self.double[np.argsort(distance[self.double], kind="stable")]
         for chosen in starts:
             self.build(core.cost, near, chosen.copy())
+        if starts and math.isfinite(self.upper) and not self.clock.has(0.7):
+            return
         for order in (near[::-1].copy(), near):
             self.build(core.cost, order, np.zeros(core.tail.size, np.uint8))
             if not self.clock.has(0.9):
@@ -984,6 +989,7 @@ class _Programme:
         """Add violated cuts and solve, until there are none or the time is used up."""
         search, clock = self.search, self.search.clock
         rounds = 0
+        begun_s, guided_s = clock.left_s, 0.0
         while clock.has(until) and not search.solved:
             if not self._solve(clock.left_s - until * clock.limit_s):
                 break
@@ -991,8 +997,10 @@ class _Programme:
             bound, slack = self._price()
             rose = bound > search.lower
             search.raise_lower(bound)
-            if rounds % 4 == 0:
+            if rounds % 4 == 0 and guided_s <= _GUIDED_SHARE * (begun_s - clock.left_s):
+                start_s = clock.left_s
                 self._guided()
+                guided_s += start_s - clock.left_s
             rounds += 1
             if search.solved:
                 return
@@ -1002,7 +1010,7 @@ class _Programme:
             new = self.separate(self.value)
             if not new and np.count_nonzero(self.active) == columns:
                 break
-        if not search.solved and rounds:
+        if not search.solved and clock.has(0.0):
             self._guided()
 
     def _guided(self) -> None:
