@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 from app import i18n
 from coverage import run
 from data.errors import message
+from planning.reports import inputs
 from tests.app.conftest import DEFAULT
 from tests.app.server import serving
 from tests.app.test_workplace_browser import settled
@@ -121,9 +122,11 @@ def test_an_audit_says_in_a_chart_and_in_words_what_makes_a_share_true(
 def test_a_report_is_written_and_taken_along_as_pdf(address, page, language, say) -> None:
     page.goto(f"{address}/reports?lang={language}")
     settled(page)
-    for name in ("Word (DOCX)", "Excel (XLSX)"):
+    # A short one: some parts and one kind of document.
+    parts = [i18n.translate(inputs.PARTS[part]) for part in ("indicators", "network", "annexes")]
+    for name in (*parts, "Word (DOCX)", "Excel (XLSX)"):
         page.get_by_role("button", name=name, exact=True).click()
-        settled(page)
+    settled(page)
     page.get_by_role("button", name=say("Write the report")).click()
     # That of the choice of documents is called PDF alone.
     file = page.get_by_role("button", name=re.compile("PDF · "))
