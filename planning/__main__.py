@@ -1204,7 +1204,7 @@ def _add_network_design_options(design: argparse.ArgumentParser) -> None:
         help="ways to lay new cable along roads, also trench_unpaved or trench_paved",
     )
     design.add_argument(
-        "--time-limit", type=_positive, metavar="S", help="seconds for the search (15)"
+        "--time-limit", type=_positive, metavar="S", help="seconds for the search (12)"
     )
     design.add_argument("--out", type=Path, required=True, metavar="DIR")
 

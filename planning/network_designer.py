@@ -44,7 +44,7 @@ Progress = Callable[[float], None]
 LINK_MBPS = 1000.0
 
 #: Time for the search where the request has no limit: design and trade-off together. [s]
-TIME_S = 15.0
+TIME_S = 12.0
 
 #: Shares of it: the tree beside a ring or alone, the ring, all budgets and all steps of
 #: protection of the trade-off.
@@ -441,7 +441,8 @@ class Designer:
         leader.begin([choice.ways for choice in start])
         scarce = 0 if leader.search.scarce else 1
         lead, bound = _LEAD[scarce], _BOUND[scarce]
-        leader.improve(clock.until(lead))
+        # What follows looks at trenches more often.
+        leader.improve(clock.until(lead), rounds=2)
         live = np.flatnonzero(whole.link >= 0)
         found = ring_design(
             whole.n_nodes,
@@ -912,10 +913,10 @@ class _Leader:
         if not done or search.cost >= cost:
             search.restore(before)
 
-    def improve(self, has_time: Callable[[], bool]) -> None:
+    def improve(self, has_time: Callable[[], bool], rounds: int = _RING_ROUNDS) -> None:
         """Search for cheaper ways, and lead those anew that lie in one trench."""
         self.search.improve(_STALE, has_time)
-        for _ in range(_RING_ROUNDS):
+        for _ in range(rounds):
             choice = self.designer.of_ways(self, 0.0, {})
             again = self.designer.one_trench(choice, self.node[self.protect])
             known = self.designer.trenches
