@@ -237,6 +237,9 @@ def _best(
         problem.guarded,
         on_progress=lambda share: on_progress(0.2 + 0.8 * share),
     )
+    # Rings connect all sites, too: what no tree costs less than, none of them does.
+    proven = max(full.bound, min(tree.bound, full.cost))
+    full = replace(full, bound=proven, gap=relative_gap(full.cost, proven))
     if request.budget is None or _price(designer, full) <= request.budget:
         return full, full, []
     order = _by_need(problem, before)
