@@ -7,7 +7,7 @@ segment is cut every link in it fails, and so does whatever lies in the same tre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from heapq import heappop, heappush
@@ -535,15 +535,6 @@ class Ways:
     whole: Whole
     chosen: Ints
 
-    def risks(self) -> dict[int, frozenset[str]]:
-        """Return what can cut each chosen edge, itself included."""
-        found: dict[int, set[str]] = {e: {f"edge:{e}"} for e in self.chosen.tolist()}
-        for name, edges in self.whole.groups.items():
-            for edge in edges.tolist():
-                if edge in found:
-                    found[edge].add(name)
-        return {edge: frozenset(names) for edge, names in found.items()}
-
     def shortest(self, start: int, weight: Floats) -> list[int] | None:
         """Return the edges of the shortest way from a node to a root, None without any.
 
@@ -589,48 +580,3 @@ class Ways:
             known.setdefault(a, []).append((b, position))
             known.setdefault(b, []).append((a, position))
         return known
-
-    def diverse(
-        self, start: int, risks: dict[int, frozenset[str]], length: Floats
-    ) -> list[list[int]]:
-        """Return ways from a node to the roots of which no single failure takes all.
-
-        As few as are found: one, a second one that shares least with it, and more where
-        a failure takes both and yet leaves a way. Where it leaves none, none is added.
-
-        Parameters
-        ----------
-        start
-            Node.
-        risks
-            From `risks`.
-        length
-            Of the chosen edges, by which ways are compared. [m]
-        """
-        first = self.shortest(start, length)
-        if first is None:
-            return []
-        ways = [first]
-        common = _risks_of(first, risks)
-        edge_risks = [risks[edge] for edge in self.chosen.tolist()]
-        given_up: set[str] = set()
-        while True:
-            open_risks = common - given_up
-            if not open_risks:
-                return ways
-            shared = np.array([len(names & open_risks) for names in edge_risks], dtype=float)
-            way = self.shortest(start, length + 1e9 * shared)
-            if way is None or not open_risks - _risks_of(way, risks):
-                # One by one: a way round every failure that has one.
-                name = min(open_risks)
-                closed = np.array([name in names for names in edge_risks])
-                way = self.shortest(start, np.where(closed, np.inf, length))
-                if way is None:
-                    given_up.add(name)
-                    continue
-            ways.append(way)
-            common &= _risks_of(way, risks)
-
-
-def _risks_of(way: Iterable[int], risks: dict[int, frozenset[str]]) -> set[str]:
-    return {name for edge in way for name in risks[edge]}
