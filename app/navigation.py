@@ -121,8 +121,10 @@ def _choose_language() -> None:
     if st.session_state.get(i18n.STATE_KEY) not in i18n.LANGUAGES:
         i18n.use(str(st.query_params.get("lang", i18n.DEFAULT)))
         return
-    # A copy in the address lets the page be shared in the language in which it is read.
+    # Set anew, or it is forgotten where a step ends before the switch is shown. A copy in
+    # the address lets the page be shared in the language in which it is read.
     code = i18n.language()
+    i18n.use(code)
     if st.query_params.get("lang", i18n.DEFAULT) != code:
         st.query_params["lang"] = code
 
