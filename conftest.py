@@ -16,17 +16,19 @@ if Path(coverage.__file__ or "").resolve().parent != Path(__file__).resolve().pa
     )
 
 
-#: Files whose few tests take longest: begun first, so that no process waits for them at the end.
+#: Files whose few tests take longest: begun first, so that no process waits for them at the
+#: end. Those that wait for servers come after those that compile what the servers need.
 _LONG = (
     "test_notebooks.py",
-    "test_proposals_browser.py",
-    "test_workplace_browser.py",
-    "test_dedicated_network.py",
     "test_build_from.py",
-    "test_cluster.py",
+    "test_workplace_browser.py",
+    "test_proposals_browser.py",
+    "test_planner_journeys.py",
+    "test_dedicated_network.py",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest (with pytest-xdist's --no-loadscope-reorder)."""
-    items.sort(key=lambda item: item.path.name not in _LONG)
+    places = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: places.get(item.path.name, len(_LONG)))
