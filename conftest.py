@@ -3,10 +3,17 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import coverage
 
 pytest_plugins = ["tests.records_databases"]
+
+# No test may fail because the machine is busy.
+settings.register_profile(
+    "calm", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("calm")
 
 if Path(coverage.__file__ or "").resolve().parent != Path(__file__).resolve().parent / "coverage":
     pytest.exit(
