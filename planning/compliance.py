@@ -541,26 +541,23 @@ def _at(node: NDArray[np.int64], values: NDArray[Any], missing: Any) -> NDArray[
 def _evidence(count: int, failing: tuple[str, ...], unknown: int) -> Message:
     total = count + len(failing) + unknown
     named = ", ".join(failing[:_NAMED]) + (", …" if len(failing) > _NAMED else "")
+    if count == 1:
+        meeting = message("{count} of {total} sites meets it", count=count, total=total)
+    else:
+        meeting = message("{count} of {total} sites meet it", count=count, total=total)
+    if unknown == 1:
+        lacking = message("{unknown} lacks figures", unknown=unknown)
+    else:
+        lacking = message("{unknown} lack figures", unknown=unknown)
     if failing and unknown:
         return message(
-            "{count} of {total} sites meet it, {unknown} lack figures; not {sites}",
-            count=count,
-            total=total,
-            unknown=unknown,
-            sites=named,
+            "{meeting}, {lacking}; not {sites}", meeting=meeting, lacking=lacking, sites=named
         )
     if failing:
-        return message(
-            "{count} of {total} sites meet it; not {sites}", count=count, total=total, sites=named
-        )
+        return message("{meeting}; not {sites}", meeting=meeting, sites=named)
     if unknown:
-        return message(
-            "{count} of {total} sites meet it, {unknown} lack figures",
-            count=count,
-            total=total,
-            unknown=unknown,
-        )
-    return message("{count} of {total} sites meet it", count=count, total=total)
+        return message("{meeting}, {lacking}", meeting=meeting, lacking=lacking)
+    return meeting
 
 
 def table(findings: list[Finding]) -> pd.DataFrame:

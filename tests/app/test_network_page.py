@@ -130,6 +130,16 @@ def test_requirements_have_their_results_and_evidence(start, bare) -> None:
         assert str(item.norm.requirement) not in said, "a requirement is not translated"
 
 
+def test_evidence_is_said_in_vietnamese(speak) -> None:
+    speak("vi")
+    for count, unknown in ((1, 1), (2, 3)):
+        said = i18n.translate(compliance._evidence(count, ("X",), unknown))
+        total = count + 1 + unknown
+        assert said == (
+            f"{count} trong {total} điểm đáp ứng, {unknown} điểm thiếu số liệu; không đáp ứng: X"
+        )
+
+
 def test_an_own_table_of_requirements_counts_at_once(start, own) -> None:
     app = start(own, "network", "en")
     assert "an approved security level" in texts(app)

@@ -75,6 +75,20 @@ def test_shares_name_those_that_are_missing(inventory: Inventory) -> None:
     assert str(one.norm.requirement) == "at least 100 % connected"
 
 
+@pytest.mark.parametrize(
+    ("count", "failing", "unknown", "said"),
+    [
+        (1, (), 0, "1 of 1 sites meets it"),
+        (1, ("X",), 1, "1 of 3 sites meets it, 1 lacks figures; not X"),
+        (0, (), 1, "0 of 1 sites meet it, 1 lacks figures"),
+        (2, (), 3, "2 of 5 sites meet it, 3 lack figures"),
+        (0, ("X", "Y"), 0, "0 of 2 sites meet it; not X, Y"),
+    ],
+)
+def test_evidence_speaks_of_one_site_as_of_one(count, failing, unknown, said) -> None:
+    assert str(compliance._evidence(count, failing, unknown)) == said
+
+
 def test_what_is_not_there_cannot_be_checked(inventory: Inventory) -> None:
     (one,) = found(inventory, norm("bandwidth", 50.0, "district"))
     assert (one.result, str(one.evidence)) == (
