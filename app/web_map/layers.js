@@ -198,15 +198,18 @@
   }
 
   function followPosition(map, name, left) {
-    var text = left ? written(map) : null;
-    // Not the position in which the map begins, but every one that the user chooses.
-    window.setTimeout(function () {
-      map.on("moveend", function () {
-        text = written(map);
-        try { window.sessionStorage.setItem(name, text); } catch (fault) { /* forbidden */ }
-        writePosition(text);
-      });
-    }, 500);
+    var text = left ? written(map) : null, chosen = false, box = map.getContainer();
+    // Not the position in which the map begins or that another size gives it, but
+    // every one that the user chooses.
+    ["pointerdown", "wheel", "keydown", "click"].forEach(function (kind) {
+      box.addEventListener(kind, function () { chosen = true; }, {capture: true, passive: true});
+    });
+    map.on("moveend", function () {
+      if (!chosen) { return; }
+      text = written(map);
+      try { window.sessionStorage.setItem(name, text); } catch (fault) { /* forbidden */ }
+      writePosition(text);
+    });
     // Streamlit knows nothing of it and leaves it out when it changes the address.
     window.setInterval(function () { if (text !== null) { writePosition(text); } }, 500);
   }

@@ -148,6 +148,29 @@ def test_an_address_restores_what_was_looked_at_and_nobody_else_sees_it(
     context.close()
 
 
+def test_a_map_remembers_a_zoom_as_quick_as_the_map_itself(served, page) -> None:
+    page.add_init_script(
+        """(function zoom() {
+             const frame = document.querySelector("iframe[title*=st_folium]");
+             const button = frame?.contentDocument?.querySelector(".leaflet-control-zoom-in");
+             if (button) { button.click(); } else { requestAnimationFrame(zoom); }
+           })();"""
+    )
+    page.goto(f"{served[0]}/map?lang=en&background=none")
+    expect(page).to_have_url(re.compile(r"view="))
+
+
+def test_a_map_that_nobody_moved_leaves_the_address_alone(served, page) -> None:
+    page.goto(f"{served[0]}/map?lang=en&background=none")
+    leaflet(page)
+    settled(page)
+    # Streamlit gives the frame another height, and with it the map another size.
+    page.set_viewport_size({"width": 1100, "height": 800})
+    settled(page)
+    page.wait_for_timeout(700)
+    assert "view=" not in page.url
+
+
 def test_the_keyboard_asks_about_a_place_and_the_path_is_explained(served, page) -> None:
     page.goto(f"{served[0]}/map?lang=en")
     box = leaflet(page).locator("#map_div")
