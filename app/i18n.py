@@ -27,6 +27,9 @@ DEFAULT = "vi"
 #: Key of the session state that holds the language.
 STATE_KEY = "language"
 
+#: Name of the cookie that holds the language of the last visit.
+COOKIE = "phusong-language"
+
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 
 #: Numbers with parted thousands or decimals; others, such as years, are written alike.

@@ -117,14 +117,15 @@ def run() -> None:
 
 
 def _choose_language() -> None:
-    """Take the language from the session, else from the address (``?lang=en``)."""
-    if st.session_state.get(i18n.STATE_KEY) not in i18n.LANGUAGES:
-        i18n.use(str(st.query_params.get("lang", i18n.DEFAULT)))
-        return
+    """Take the language from the session, else from the address (``?lang=en``) or the browser."""
+    code = st.session_state.get(i18n.STATE_KEY)
+    if code not in i18n.LANGUAGES:
+        # Back from signing in elsewhere, the address says nothing.
+        code = st.query_params.get("lang", st.context.cookies.get(i18n.COOKIE))
     # Set anew, or it is forgotten where a step ends before the switch is shown. A copy in
     # the address lets the page be shared in the language in which it is read.
+    i18n.use(str(code))
     code = i18n.language()
-    i18n.use(code)
     if st.query_params.get("lang", i18n.DEFAULT) != code:
         st.query_params["lang"] = code
 

@@ -9,7 +9,7 @@ from html import escape
 
 import streamlit as st
 
-from app import formats
+from app import formats, i18n
 from app.i18n import _
 from app.legend import Entry
 
@@ -131,9 +131,17 @@ def sections(begins: Mapping[str, str]) -> None:
 
 
 def language(code: str) -> None:
-    """Tell browsers and screen readers the page's language, which Streamlit calls English."""
+    """Tell browsers and screen readers the page's language, and keep it for the next visit.
+
+    Parameters
+    ----------
+    code
+        "vi" or "en". Streamlit calls every page English.
+    """
+    said = json.dumps(code)
+    kept = json.dumps(f"{i18n.COOKIE}={code}; path=/; max-age=31536000; samesite=lax")
     st.html(
-        f"<script>document.documentElement.lang = {json.dumps(code)};</script>",
+        f"<script>document.documentElement.lang = {said}; document.cookie = {kept};</script>",
         unsafe_allow_javascript=True,
     )
 

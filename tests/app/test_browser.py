@@ -57,6 +57,9 @@ def test_the_language_is_changed_by_a_click(served, page) -> None:
     expect(page).to_have_url(re.compile("lang=en"))
     page.get_by_role("link", name="Coverage map").click()
     expect(page.locator("h1")).to_have_text(TITLES["map", "en"])
+    # The browser keeps it for the next visit.
+    page.goto(f"{served[0]}/help")
+    expect(page.locator("h1")).to_have_text("Help and method")
 
 
 def test_the_map_is_drawn_and_answers_a_click(served, page) -> None:

@@ -58,13 +58,13 @@ def test_an_account_of_the_provider_has_its_role_until_it_signs_out(served, page
     sign_in(page, address, "Lan")
     user = page.locator(".ps-user")
     expect(user).to_contain_text("Lan")
-    # Back from the provider the address is the bare one, which is Vietnamese.
+    # The provider sends visitors back to the bare address; they go on in their language.
     links = page.get_by_test_id("stSidebarNavLink")
-    expect(links.filter(has_text="Phương án")).to_have_count(1)
+    expect(links.filter(has_text="Scenarios")).to_have_count(1)
     with page.expect_request("**/end?*") as ended:
         page.get_by_test_id("stSidebar").locator(".st-key-sign-out button").click()
     assert ended.value.url.startswith(provider.issuer)
-    expect(page.get_by_role("button", name="Đăng nhập")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     expect(user).to_have_count(0)
     # A new visit of the same browser is nobody's, too.
     page.goto(f"{address}/?lang=en")
