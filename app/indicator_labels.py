@@ -155,7 +155,7 @@ def title(row: dict[str, str]) -> str:
 
 
 #: Fields of sentences that hold several numbers, or numbers with words.
-_WITH_NUMBERS = ("terms", "threshold", "usual")
+_WITH_NUMBERS = ("terms", "threshold", "thresholds", "usual")
 
 _NUMBER = re.compile(r"(?<![\w.,])-?\d[\d,]*(?:\.\d+)?")
 

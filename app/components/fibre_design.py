@@ -13,10 +13,12 @@ from pyproj import Transformer
 
 from app import labels, money, study
 from app.components import (
+    design_facts,
     fibre_design_map,
     fibre_jobs,
     fibre_request,
     fibre_result,
+    how,
     map_layers,
     style,
     web_map,
@@ -167,6 +169,7 @@ def _design(area: Workspace, asked: Asked, sites: gpd.GeoDataFrame) -> Made | No
                 st.session_state[_BUDGETS][found.about[1]] = found.result
             st.rerun()
     fibre_result.show_figures(made, people=fibre_result.counts_people(asked.request, sites))
+    how.show(_("How was this computed?"), design_facts.routes(plan, made), section="routes")
     if plan.curve is not None:
         chosen = None if budget == NO_LIMIT else budget
         fibre_result.show_curve(

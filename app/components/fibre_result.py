@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels, money
-from app.components import broadband_provenance, findings, style
+from app.components import broadband_provenance, design_facts, findings, style
 from app.components.fibre_jobs import Made, Plan
 from app.i18n import _, language, translate
 from data.store import Workspace
@@ -317,26 +317,10 @@ def _bill(area: Workspace, made: Made) -> None:
 
 def _origin(design: RouteDesign) -> None:
     origin = design.summary["provenance"]
-    request = origin["request"]
-    ways = ", ".join(labels.cost_item(name).lower() for name in request["road_items"])
     with st.expander(_("How was this design made?"), icon=":material/info:"):
         style.facts(
             [
-                (
-                    _("Rule"),
-                    _("least typical cost that connects all sites with an exchange")
-                    if design.summary["objective"] == "cost"
-                    else _("most sites by their weight that the budget can connect"),
-                ),
-                (_("Ways"), _("cables, ducts and poles that are there; else: {ways}", ways=ways)),
-                (
-                    _("Fibres"),
-                    _(
-                        "{count} per site to the exchange; where free fibres do not suffice, a new "
-                        "cable is laid",
-                        count=formats.number(request["cores_per_site"]),
-                    ),
-                ),
+                *design_facts.rules(design),
                 (
                     _("Cost"),
                     _(

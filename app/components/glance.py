@@ -62,6 +62,7 @@ def show(area: Workspace, request: CoverageRequest, compared: Workspace | None =
             for group, rows in rest.groupby("group", sort=False):
                 st.markdown(f"**{indicator_labels.group(str(group))}**")
                 st.html(indicator_table.figures(rows.to_dict("records"), past))
+                indicator_how.show(str(group), rows.to_dict("records"))
 
 
 def _group(group: str, rows: pd.DataFrame, tile: Callable[[Row], str]) -> None:

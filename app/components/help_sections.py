@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import formats, glossary, indicator_labels, labels
-from app.components import help_planning, style
+from app.components import help_designs, help_planning, style
 from app.components.help_text import limits, paragraph
 from app.i18n import _, mark
 from coverage import models, percentages, technology
@@ -223,7 +223,7 @@ def shares(area: Workspace) -> None:
 
 
 def broadband(area: Workspace) -> None:
-    """Show how broadband coverage and routes come about."""
+    """Show how broadband coverage comes about."""
     del area
     paragraph(
         _(
@@ -238,18 +238,8 @@ def broadband(area: Workspace) -> None:
             " page Broadband and can be replaced). Mobile broadband counts where one "
             "user alone in the best cell gets the wanted rate."
         ),
-        _(
-            "Routes are designed as a Steiner tree over roads and existing cables: a "
-            "lower bound from the dual, so the distance from the optimum is known and"
-            " shown."
-        ),
     )
-    limits(
-        _(
-            "A port that is free on paper may be broken; ducts may be full. Costs are"
-            " planning assumptions until replaced by your own."
-        )
-    )
+    limits(_("A port that is free on paper may be broken; ducts may be full."))
 
 
 def indicators(area: Workspace) -> None:
@@ -261,10 +251,6 @@ def indicators(area: Workspace) -> None:
             "source. A reported value stands beside the computed one; the arithmetic "
             "is checked: shares that must add up, percentages against their counts, "
             "parts against wholes."
-        ),
-        _(
-            "The audit turns the question round: which threshold, probability and "
-            "model would make a reported share true?"
         ),
     )
     limits(
@@ -300,13 +286,18 @@ SECTIONS: dict[str, tuple[str, Callable[[Workspace], None]]] = {
     "covered": (mark("Covered or not"), covered),
     "shares": (mark("Shares and intervals"), shares),
     "broadband": (mark("Broadband"), broadband),
+    "routes": (mark("Route design"), help_designs.routes),
     "network": (mark("Dedicated network"), help_planning.network),
     "failures": (mark("Failures and availability"), help_planning.failures),
+    "load": (mark("Load of links"), help_designs.load),
+    "network_design": (mark("Network design"), help_designs.network),
+    "phases": (mark("Phases"), help_designs.phases),
     "sharing": (mark("Shared masts"), help_planning.sharing),
     "white_spots": (mark("White spots"), help_planning.white_spots),
     "sites": (mark("New sites"), help_planning.sites),
     "scenarios": (mark("Comparison of scenarios"), help_planning.scenarios),
     "proposals": (mark("Proposed sites"), help_planning.proposals),
     "indicators": (mark("Indicators"), indicators),
+    "audit": (mark("Audit of a figure"), help_designs.audit),
     "terms": (mark("Terms"), terms),
 }

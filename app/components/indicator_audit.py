@@ -9,10 +9,18 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, indicator_labels, jobs, labels
-from app.components import computation, indicator_data, progress, settings, style
+from app.components import (
+    computation,
+    figure_facts,
+    how,
+    indicator_data,
+    progress,
+    settings,
+    style,
+)
 from app.components.kept import keep
 from app.i18n import _, language, mark, translate
-from coverage import models
+from coverage import models, technology
 from coverage.request import CoverageRequest
 from coverage.results import CoverageResult
 from data.errors import Message
@@ -107,6 +115,7 @@ def _audit(area: Workspace, definition: Definition, percent: float, rounding: fl
                    _result=result)  # fmt: skip
     for sentence in found.sentences[-1:] + found.sentences[:-1]:
         st.markdown(f"- {style.plain(_said(sentence))}")
+    how.show(_("How was this computed?"), _facts(result, found), section="audit")
     _readings(found)
     _chart(found)
     st.subheader(_("What else decides"))
@@ -135,6 +144,41 @@ def _found(
         measure=measure,
         rounding=rounding,
     )
+
+
+def _facts(result: CoverageResult, found: Audit) -> list[tuple[str, str]]:
+    """Return what was audited, against which thresholds, and from which data."""
+    about = found.settings
+    counted = technology.COMBINATIONS.get(found.service, (found.service,))
+    said = result.summary["provenance"]
+    return [
+        (
+            _("Reported share"),
+            _(
+                "{share} ± {rounding} by its rounding · {service} · {measure}",
+                share=indicator_labels.value(found.percent, "%"),
+                rounding=indicator_labels.value(found.rounding, "%"),
+                service=labels.service(found.service),
+                measure=labels.measure(found.measure),
+            ),
+        ),
+        (_("Readings"), ", ".join(map(indicator_labels.reading, found.readings["reading"]))),
+        (_("Threshold profile"), labels.profile(about["threshold_profile"])),
+        *(
+            figure_facts.threshold(about["thresholds"][name])
+            for name in counted
+            if name in about["thresholds"]
+        ),
+        (_("Propagation model"), said["model_reference"]),
+        (_("Resolution"), formats.quantity(about["resolution_m"], "m")),
+        *figure_facts.coverage_data(said["inputs"]),
+        (_("Result"), f"{about['key']} ({_('engine')} {said['engine_version']})"),
+        figure_facts.function("planning.audit.audit"),
+        (
+            _("What else decides"),
+            "planning.audit_variants.by_model, by_density, by_height",
+        ),
+    ]
 
 
 def _said(sentence: Message) -> str:

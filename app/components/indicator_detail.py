@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, history_labels, identity, indicator_labels, labels
-from app.components import indicator_data, indicator_edit, style
+from app.components import indicator_data, indicator_edit, indicator_how, style
 from app.components.kept import keep
 from app.i18n import _, language
 from data.store import Workspace
@@ -40,6 +40,9 @@ def show(area: Workspace) -> None:
     _values(values, definition)
     if definition.kind == "figure":
         _zones(area, definition)
+        table = indicator_data.table(area)
+        rows = table[table["id"] == code].to_dict("records")
+        indicator_how.show(definition.group, rows)
     if identity.may_change_data():
         indicator_edit.show(area, definition, values)
     _history(area, code)

@@ -7,7 +7,7 @@ from html import escape
 import streamlit as st
 
 from app import formats, indicator_labels
-from app.components import indicator_data
+from app.components import figure_facts, how, indicator_data
 from app.i18n import _, language
 from data.store import Workspace
 from planning import indicator_definitions, indicators
@@ -40,6 +40,18 @@ def show(area: Workspace) -> None:
     else:
         st.success(_("All numbers that can be compared agree."), icon=":material/check_circle:")
     known = indicator_definitions.read(area, records)
+    how.show(
+        _("How was this computed?"),
+        [
+            (
+                _("Compared"),
+                _("reported values: sums, parts, percentages and years, within their rounding"),
+            ),
+            (_("Findings"), formats.number(len(found))),
+            figure_facts.function("planning.indicators.findings"),
+        ],
+        section="indicators",
+    )
     names = {code: item.title(language()) for code, item in known.items()}
     rows = "".join(_row(item, names) for item in sorted(found, key=lambda i: i.agrees is not False))
     head = "".join(

@@ -7,7 +7,7 @@ from typing import Any
 
 from app import indicator_labels
 from app.components import how
-from app.i18n import _, translate
+from app.i18n import _
 
 Row = dict[Any, Any]
 
@@ -42,5 +42,5 @@ def show(group: str, rows: list[Row]) -> None:
 
 def _said(row: Row) -> str:
     method = row["computed_method"]
-    said = "" if method is None else translate(method)
+    said = "" if method is None else indicator_labels.said(method)
     return f"{said} · {row['computed_by']}" if said else str(row["computed_by"])

@@ -15,9 +15,11 @@ import streamlit as st
 
 from app import formats, jobs, labels, money
 from app.components import (
+    design_facts,
     fibre_design_map,
     fibre_jobs,
     fibre_map,
+    how,
     network_data,
     network_map,
     network_phases,
@@ -216,6 +218,7 @@ def _result(area: Workspace, made: Made) -> None:
     design = made.design
     _figures(design)
     st.markdown(f"**{_('How good is it?')}** {proof(design)}")
+    how.show(_("How was this computed?"), design_facts.network(design), section="network_design")
     for note in design.notes:
         st.info(translate(note), icon=":material/info:")
     wide, narrow = st.columns([3, 2], gap="medium")

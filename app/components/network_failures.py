@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from app import formats, labels
 from app.components import (
+    failure_facts,
     fibre_map,
-    figure_facts,
     how,
     network_data,
     network_diagram,
@@ -32,7 +32,6 @@ from app.i18n import _, mark, translate
 from app.legend import Entry
 from data.store import Workspace
 from planning import network_failures
-from planning.dedicated_network import LINKS, SITES
 from planning.network_failures import FailureReport
 
 #: Colours of sites while something is down.
@@ -54,37 +53,6 @@ _FAULT_COLOUR = "#d1352b"
 
 #: Rows of the ranking that are shown.
 _MOST = 100
-
-#: What is assumed, and how it is written: share of 100, share of 1, or a unit.
-ASSUMED = {
-    "link_fibre": (mark("Availability of a fibre link without a figure"), "percent"),
-    "link_microwave": (mark("Availability of a microwave link without a figure"), "percent"),
-    "link_copper": (mark("Availability of a copper link without a figure"), "percent"),
-    "link_satellite": (mark("Availability of a satellite link without a figure"), "percent"),
-    "link_mobile": (mark("Availability of a mobile link without a figure"), "percent"),
-    "site_hub": (mark("Availability of power and equipment of a data centre"), "percent"),
-    "site_aggregation": (
-        mark("Availability of power and equipment of a gathering node"),
-        "percent",
-    ),
-    "site_access": (mark("Availability of power and equipment of an end"), "percent"),
-    "cuts_per_100_km": (mark("Cuts of 100 km of cable in a year"), ""),
-    "repair_time": (mark("Hours from a cut to its repair"), ""),
-    "trench_share": (mark("Share of cuts that take cables beside along"), "share"),
-    "busy_share_down": (
-        mark("Received in the busy hour, share of the bandwidth needed"),
-        "share",
-    ),
-    "busy_share_up": (mark("Sent in the busy hour, share of the bandwidth needed"), "share"),
-    "busy_share_between": (
-        mark("Sent to other sites in the busy hour, share of the bandwidth needed"),
-        "share",
-    ),
-    "growth_years": (mark("Years ahead for which the load is shown"), ""),
-    "growth": (mark("Growth of traffic in a year"), "share"),
-    "busy_limit": (mark("Utilisation from which a link is a bottleneck"), "share"),
-    "conference_rate": (mark("Mbit/s of a conference endpoint"), ""),
-}
 
 _PICK, _CLICKED = "network.pick", "network.clicked"
 
@@ -113,7 +81,7 @@ def show(area: Workspace) -> None:
         return
     _simulator(area, report)
     st.subheader(_("What to protect first"))
-    how.show(_("How was this computed?"), _facts(area, report), section="failures")
+    how.show(_("How was this computed?"), failure_facts.failures(area, report), section="failures")
     _ranking(report)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -123,29 +91,10 @@ def show(area: Workspace) -> None:
         st.subheader(_("Availability of the sites"))
         _availability(report)
     st.subheader(_("Load and conferences"))
+    how.show(_("How was this computed?"), failure_facts.load(area, report), section="load")
     network_load.show(report, _called(report))
     _origin(report)
     _downloads(area, report)
-
-
-def _facts(area: Workspace, report: FailureReport) -> list[tuple[str, str]]:
-    """Return which state was looked at, what was assumed, and from which layers."""
-    day = report.network.day
-    methods = report.sites["method"].value_counts()
-    return [
-        (_("State of the network"), _("As recorded") if day is None else formats.date(day)),
-        (
-            _("Availability"),
-            _(
-                "exact for {exact} sites, by random samples for {sampled}",
-                exact=formats.number(methods.get("exact", 0)),
-                sampled=formats.number(methods.get("monte carlo", 0)),
-            ),
-        ),
-        *((_(ASSUMED[name][0]), _written(name, value)) for name, value in report.assumed.items()),
-        *figure_facts.data(area.provenance(), (SITES, LINKS, "fibre_segments")),
-        figure_facts.function("planning.network_failures.analyse"),
-    ]
 
 
 # The simulator
@@ -538,9 +487,7 @@ def _origin(report: FailureReport) -> None:
     with st.expander(_("What was assumed?"), icon=":material/info:"):
         for note in report.notes:
             st.markdown(f"- {translate(note)}")
-        style.facts(
-            [(_(ASSUMED[name][0]), _written(name, value)) for name, value in report.assumed.items()]
-        )
+        style.facts(failure_facts.assumed(report))
         st.caption(
             _(
                 "None of these is verified. A file {file} in the folder of the study area replaces "
@@ -548,15 +495,6 @@ def _origin(report: FailureReport) -> None:
                 file=network_failures.OWN_FILE,
             )
         )
-
-
-def _written(name: str, value: float) -> str:
-    how = ASSUMED[name][1]
-    if how == "percent":
-        return formats.percent(value / 100.0, 2)
-    if how == "share":
-        return formats.percent(value, 0)
-    return formats.number(value, 0 if value % 1 == 0 else 1)
 
 
 def _downloads(area: Workspace, report: FailureReport) -> None:

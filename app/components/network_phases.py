@@ -15,7 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, jobs, labels, money
-from app.components import fibre_jobs, network_map
+from app.components import fibre_jobs, figure_facts, how, network_map
 from app.components.kept import PREFIX, keep
 from app.i18n import _, mark, translate
 from data.store import Workspace
@@ -156,6 +156,7 @@ def _result(area: Workspace, made: Made) -> None:
     plan = made.plan
     currency = plan.summary["currency"]
     st.markdown(f"**{_('How good is it?')}** {proof(plan)}")
+    how.show(_("How was this computed?"), _facts(plan), section="phases")
     left, right = st.columns([3, 2], gap="medium")
     with left:
         _years(plan, currency)
@@ -181,6 +182,31 @@ def _result(area: Workspace, made: Made) -> None:
                 on_click="ignore",
                 key=f"phases-{name}",
             )
+
+
+def _facts(plan: PhasePlan) -> list[tuple[str, str]]:
+    """Return what was to be spread over which years, in what order, and how near the best."""
+    request, currency = plan.request, plan.summary["currency"]
+    gap = plan.summary["gap"]
+    budgets = zip(request.years, request.budgets, strict=True)
+    seconds = formats.quantity(request.time_limit_s, _("s"))
+    return [
+        (_("Cost of the whole design"), money.written(plan.summary["cost_of_all"], currency)),
+        (
+            _("Budgets"),
+            " · ".join(f"{year}: {money.written(value, currency)}" for year, value in budgets),
+        ),
+        (
+            _("Money that is left"),
+            _("may be spent in later years") if request.carry_over else _("is lost"),
+        ),
+        (_("What comes first"), _(PRIORITIES[request.priority])),
+        (_("Time for the search"), _("at most {time}", time=seconds)),
+        (_("Gap to the bound"), _("not proven") if gap is None else formats.percent(gap, 2)),
+        *figure_facts.data(plan.summary["provenance"]["inputs"]),
+        (_("Design"), "planning.network_design.design"),
+        figure_facts.function("planning.network_phases.plan"),
+    ]
 
 
 def _year(value: Any) -> str:

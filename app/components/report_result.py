@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from app import formats, i18n
+from app import formats, i18n, labels
+from app.components import figure_facts, how
 from app.components.kept import PREFIX
-from app.i18n import _, mark
+from app.i18n import _, mark, translate
+from coverage import models
 from data.store import Workspace
-from planning.reports.kept import Kept
+from planning.reports import inputs
+from planning.reports.kept import Kept, Wish
 
 _MIME = {
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -40,7 +44,7 @@ _DATA = {
 }
 
 
-def show(area: Workspace, kept: Kept) -> None:
+def show(area: Workspace, kept: Kept, wish: Wish) -> None:
     """Show a report.
 
     Parameters
@@ -49,6 +53,8 @@ def show(area: Workspace, kept: Kept) -> None:
         The workspace.
     kept
         The report.
+    wish
+        What it was made for.
     """
     st.subheader(_("The report"))
     made = formats.date(kept.made_at)
@@ -65,8 +71,32 @@ def show(area: Workspace, kept: Kept) -> None:
     if spoken != code:
         st.caption(_("The report was not made in this language; it is shown in the other one."))
     shown = kept.previews[spoken]
+    how.show(
+        _("How was this computed?"),
+        _facts(area, kept, wish),
+        section="indicators",
+        note=_("The report has settings, thresholds and limits in its part Method and limits.")
+        if "method" in wish.parts
+        else "",
+    )
     _maps(kept.folder, shown["pictures"])
     _tables(shown["tables"])
+
+
+def _facts(area: Workspace, kept: Kept, wish: Wish) -> list[tuple[str, str]]:
+    """Return when and of which parts a report was made, by what coverage, and from which data."""
+    request = wish.request
+    # What the data were when they have changed since is said in the report itself.
+    origins = figure_facts.coverage_data(area.provenance()) if kept.current else []
+    return [
+        (_("Made"), formats.moment(dt.datetime.fromisoformat(kept.made_at))),
+        (_("Parts"), ", ".join(translate(inputs.PARTS[part]) for part in wish.parts)),
+        (_("Propagation model"), models.get_model(request.model).reference),
+        (_("Calibrated model"), request.calibration or ""),
+        (_("Threshold profile"), labels.profile(request.threshold_profile)),
+        *origins,
+        figure_facts.function("planning.reports.build.build"),
+    ]
 
 
 def _downloads(area: Workspace, kept: Kept) -> None:

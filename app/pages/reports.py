@@ -52,7 +52,7 @@ def _page(area: Workspace) -> None:
             )
         return
     progress.show(key, _("Writing the report"), start=_work(area, wish), button=_("Write it anew"))
-    report_result.show(area, found)
+    report_result.show(area, found, wish)
 
 
 _page(study.workspace())

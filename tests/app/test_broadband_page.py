@@ -11,13 +11,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from app import i18n, jobs, money
+from app import i18n, jobs, labels, money
 from app.components import fibre_design, fibre_jobs, fibre_request, fibre_result
 from data.errors import InputError, message
 from data.records.engine import Records
 from data.store import Workspace
 from planning import accounts, broadband, fibre, indicator_values
 from planning.fibre import DesignRequest
+from tests.app.how_buttons import explained, turned
 from tests.app.test_pages import healthy, texts
 
 TITLES = {"vi": "Băng rộng · Thử", "en": "Broadband · Test"}
@@ -211,6 +212,19 @@ def test_routes_are_designed_and_budgets_tried(start, own) -> None:
     design = plan.made.design
     assert app.metric[0].value == f"{design.summary['connected']} of 3"
     assert "proven" in texts(app)
+    facts = dict(explained(app, "en")["routes"])
+    assert facts["Computed by"] == "planning.fibre.design"
+    assert facts["Proven bound"].endswith(money.written(design.bound, "VND"))
+    assert {f"Price: {labels.cost_item(item).lower()}" for item in design.bill["item"]} <= set(
+        facts
+    )
+    assert facts["Roads"].startswith("illustrative")
+    part(turned(app, "vi"), "Route design")
+    healthy(app)
+    spoken = dict(explained(app, "vi")["routes"])
+    assert len(spoken) == len(facts)
+    assert spoken["Cận đã chứng minh"].startswith("các tuyến tốn ít nhất")
+    part(turned(app, "en"), "Route design")
     total = re.escape(money.written(design.cost.typical, "VND"))
     assert re.search(rf"Total\s+{total}", texts(app))
     assert design.bill["typical"].sum() == pytest.approx(design.cost.typical)
@@ -230,6 +244,9 @@ def test_routes_are_designed_and_budgets_tried(start, own) -> None:
     poor = app.session_state["fibre.budgets"][budget].design
     assert poor.route_cost <= budget
     assert len(table_with(app, "Why not")) == 3 - poor.summary["connected"]
+    facts = dict(explained(app, "en")["routes"])
+    assert facts["Budget"] == money.written(budget, "VND")
+    assert "by weight" in facts["Proven bound"]
     assert app.metric[0].value == f"{poor.summary['connected']} of 3"
     # Back without a new computation.
     app.select_slider(key="keep.fibre_budget").set_value(fibre_design.NO_LIMIT).run()

@@ -1,9 +1,12 @@
 """Help in both languages, pages by role, and what is taken from an address."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from app import address, glossary
-from app.components import help_sections, path_profile
+from app.components import help_sections, indicator_how, map_layers, path_profile
 from app.navigation import SECTIONS
 from coverage.path_explanation import Part
 from planning.accounts import LOCAL, VISITOR
@@ -25,6 +28,26 @@ def test_every_section_of_the_help_shows_and_shows_again(start, computed, langua
     assert "vùng lõm sóng" in texts(app)
     app.text_input(key="help.term").set_value("xyzzy").run()
     assert app.info
+
+
+def given_sections() -> set[str]:
+    """Sections that the calls of `how.show` name, also through tables of names."""
+    found = set(indicator_how._METHODS.values()) | set(map_layers.METHODS.values())
+    folder = Path(help_sections.__file__).parent.parent
+    for path in sorted(folder.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "how.show":
+                (section,) = [item.value for item in call.keywords if item.arg == "section"]
+                found |= {
+                    part.value
+                    for part in ast.walk(section)
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                }
+    return found
+
+
+def test_every_figure_leads_to_a_section_and_every_section_has_figures() -> None:
+    assert given_sections() == set(help_sections.SECTIONS) - {"start", "terms"}
 
 
 def test_an_address_opens_a_section(start, computed) -> None:

@@ -11,6 +11,7 @@ from app import i18n, indicator_labels, jobs
 from data.errors import message
 from data.records.engine import Records
 from planning import accounts, indicator_definitions, indicator_values, indicators
+from tests.app.how_buttons import explained, turned
 from tests.app.test_pages import healthy, texts
 
 PARTS = ("Table", "One indicator", "Arithmetic", "Audit")
@@ -58,6 +59,12 @@ def test_every_part_shows_and_shows_again(start, own, ha_nam, language) -> None:
         healthy(app)
         app.run()
         healthy(app)
+        # What was only reported, or entered, has nothing to be computed.
+        assert explained(app, language) or title == "One indicator"
+    part(app, "One indicator")
+    app.selectbox(key="keep.indicator").set_value("mobile_4g_area").run()
+    (fact,) = explained(app, language)["shares"]
+    assert "coverage 4G area" in fact[1]
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
@@ -184,6 +191,16 @@ def test_the_audit_says_thresholds_and_readings(start, own, ha_nam) -> None:
     assert "3G hoặc 4G" in said
     assert "−" in said
     assert "-8" not in said
+    facts = dict(explained(app, "vi")["audit"])
+    assert facts["Tỷ lệ được báo cáo"].startswith("93\u00a0% ± 0,5\u00a0%")
+    assert "RSRP" in facts["Ngưỡng 4G"]
+    assert "Ngưỡng 2G" not in facts
+    assert facts["Tính bằng"] == "planning.audit.audit"
+    assert facts["Cột ăng ten"]
+    facts = dict(explained(part(turned(app, "en"), "Audit"), "en")["audit"])
+    assert facts["Readings"] == "3G or 4G, 3G, 4G, 3G and 4G"
+    assert facts["What else decides"].startswith("planning.audit_variants.")
+    part(turned(app, "vi"), "Audit")
     app.number_input(key="audit.percent.mobile_3g_or_4g_area").set_value(50.0).run()
     healthy(app)
     assert "đạt 50 % diện tích" in " ".join(i.value for i in app.markdown).replace("\\", "")

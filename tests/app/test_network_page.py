@@ -11,12 +11,19 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from app import i18n, jobs
-from app.components import network_data, network_design, network_diagram, network_map
+from app import formats, i18n, jobs, labels, money
+from app.components import (
+    failure_facts,
+    network_data,
+    network_design,
+    network_diagram,
+    network_map,
+)
 from data.errors import message
 from data.store import Workspace
 from planning import compliance, dedicated_network, network_failures
 from planning import network_design as planner
+from tests.app.how_buttons import explained, turned
 from tests.app.test_pages import healthy, texts
 from tests.areas import small_area, write_area
 from tests.planning import networks
@@ -204,12 +211,13 @@ def test_the_page_ranks_and_says_how_often_sites_are_served(start, bare) -> None
     busiest = report.links["utilisation_later"].max()
     shown = table_with(app, "Sau 5 năm")["Sau 5 năm"].iloc[0]
     assert shown == f"{100 * busiest:.1f}".replace(".", ",") + "\u00a0%"
+    found = explained(app, "vi")
+    assert len(found["failures"]) > len(found["load"]) > 5
+    assert ("Tính bằng", "planning.network_load.loads") in found["load"]
 
 
 def test_every_assumption_has_a_name() -> None:
-    from app.components import network_failures as part_of_page
-
-    assert set(network_failures.assumptions()) == set(part_of_page.ASSUMED)
+    assert set(network_failures.assumptions()) == set(failure_facts.ASSUMED)
 
 
 def test_a_wrong_own_assumption_is_one_sentence(start, own) -> None:
@@ -276,6 +284,17 @@ def test_a_network_is_designed_and_taken_along(start, bare) -> None:
     assert app.metric[0].value == "1 of 1"
     said = " ".join(item.value for item in app.markdown)
     assert "(proven)" in said
+    facts = dict(explained(app, "en")["network_design"])
+    design = app.session_state["network.design"][1].design
+    assert facts["Computed by"] == "planning.network_design.design"
+    assert facts["Protect from any single cut"] == labels.norm_sites("aggregation")
+    assert facts["Time for the search"].endswith("12\u00a0s")
+    assert facts["Proven bound"].endswith(money.written(design.bound, "VND"))
+    assert facts["Gap to the bound"] == formats.percent(design.gap, 2)
+    prices = [value for name, value in facts.items() if name.startswith("Price: ")]
+    assert len(prices) == len(design.bill)
+    assert all("planning assumption, not checked" in price for price in prices)
+    assert facts["Dedicated network sites"].startswith("illustrative")
     bill = table_with(app, "Quantity")
     assert bill["Item"].iloc[-1] == "Total"
     made = app.session_state["network.design"][1]
@@ -291,6 +310,15 @@ def test_a_network_is_designed_and_taken_along(start, bare) -> None:
     assert years["Sites connected"].tolist()[0] == "6"
     assert years["Sites connected"].tolist()[-1] == "7"
     assert table_with(app, "To do")["Why not"].eq("").all()
+    facts = dict(explained(app, "en")["phases"])
+    assert facts["Budgets"].startswith("2031: ")
+    assert facts["Computed by"] == "planning.network_phases.plan"
+    part(turned(app, "vi"), "Design")
+    healthy(app)
+    for section in ("network_design", "phases"):
+        assert all(value for _, value in explained(app, "vi")[section])
+    assert "giả định quy hoạch, chưa kiểm chứng" in str(explained(app, "vi")["network_design"])
+    part(turned(app, "en"), "Design")
     # Another question: the old answer is no longer shown.
     app.number_input(key="network.budget").set_value(1.0).run()
     healthy(app)

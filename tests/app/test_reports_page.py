@@ -9,6 +9,7 @@ import pytest
 
 from app import jobs
 from app.components.kept import PREFIX
+from tests.app.how_buttons import explained
 from tests.app.test_pages import healthy, texts
 
 TITLES = {"vi": "Báo cáo · Thử", "en": "Reports · Test"}
@@ -54,6 +55,9 @@ def test_a_report_is_written_looked_at_and_written_anew(start, own, language) ->
     button(app, WRITE[language]).click().run()
     wait_until_written(app, language)
     healthy(app)
+    facts = explained(app, language)["indicators"]
+    assert "planning.reports.build.build" in dict(facts).values()
+    assert len(facts) > 5
     (table,) = [item.value for item in app.dataframe]
     whole = {"vi": "Bảng 1. Phủ sóng toàn khu vực", "en": "Table 1. Coverage of the whole area"}
     picked = app.selectbox(key=f"{PREFIX}report_table_{language}")
