@@ -19,8 +19,9 @@ from tests.areas import small_area, write_area
 ROOT = Path(__file__).parent.parent.parent
 ENTRY = str(ROOT / "streamlit_app.py")
 
-# The first page on a fresh machine waits for imports and compilation.
-expect.set_options(timeout=30_000)
+# What is asked for first on a fresh machine waits for imports and compilation.
+PATIENCE_MS = 90_000
+expect.set_options(timeout=PATIENCE_MS)
 
 #: What the app asks for when nobody has chosen anything.
 DEFAULT = run.CoverageRequest()
@@ -106,6 +107,7 @@ def served(computed: Workspace, tmp_path_factory) -> Iterator[tuple[str, Workspa
 def page(browser: Browser) -> Iterator[Page]:
     """A page that fails the test if anything goes wrong in it or leaves the machine."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    context.set_default_timeout(PATIENCE_MS)
     opened = context.new_page()
     faults: list[str] = []
     missing: list[str] = []

@@ -138,7 +138,7 @@ def test_a_site_from_the_carriers_wish_to_the_changed_figures(home, page, tmp_pa
         page.get_by_role("link", name="Overview").click()
         page.get_by_test_id("stSidebar").get_by_label("Network shown").click()
         page.get_by_role("option", name=re.compile("Consented sites")).click()
-        page.get_by_role("button", name="Compute coverage").click(timeout=60_000)
+        page.get_by_role("button", name="Compute coverage").click()
         after = covered(page, before)
         page.goto("about:blank")
 

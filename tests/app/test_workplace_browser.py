@@ -39,7 +39,7 @@ def settled(page: Page) -> None:
         """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState
                  === "notRunning" && document.querySelector("h1")
                  && !document.querySelector("[data-stale=true]")""",
-        timeout=60_000,
+        timeout=90_000,
     )
 
 
