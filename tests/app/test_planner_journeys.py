@@ -130,7 +130,7 @@ def test_a_report_is_written_and_taken_along_as_pdf(address, page, language, say
     page.get_by_role("button", name=say("Write the report")).click()
     # That of the choice of documents is called PDF alone.
     file = page.get_by_role("button", name=re.compile("PDF · "))
-    expect(file).to_be_visible(timeout=60_000)
+    expect(file).to_be_visible()
     settled(page)
     with page.expect_download() as taken:
         file.click()
@@ -156,7 +156,7 @@ def test_masts_to_share_and_white_spots_are_found(address, page, language, say) 
     settled(page)
     spots.get_by_role("button", name=say("Look into white spots")).click()
     heading = spots.get_by_role("heading", name=say("All white spots by commune"))
-    expect(heading).to_be_visible(timeout=60_000)
+    expect(heading).to_be_visible()
     expect(spots.get_by_test_id("stMetric")).to_have_count(3)
     settled(page)
     method(page, spots, say)
@@ -169,7 +169,7 @@ def test_sites_for_a_budget_become_a_scenario_whose_figures_differ(
     settled(page)
     page.get_by_role("button", name=say("Choose sites")).click()
     heading = page.get_by_role("heading", name=say("Chosen sites, best for the money first"))
-    expect(heading).to_be_visible(timeout=60_000)
+    expect(heading).to_be_visible()
     settled(page)
     method(page, page, say)
     title = f"Mười tỷ {language}"
@@ -182,7 +182,7 @@ def test_sites_for_a_budget_become_a_scenario_whose_figures_differ(
     compared = tab(page, say("Comparison"))
     compared.get_by_role("button", name=say("Compare the scenarios")).click()
     heading = compared.get_by_role("heading", name=say("Side by side"))
-    expect(heading).to_be_visible(timeout=60_000)
+    expect(heading).to_be_visible()
     settled(page)
     method(page, compared, say)
     # Cells of the grid: column and row; covered of the area, today and in the scenario.
