@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from coverage import technology, throughput
 from coverage.composite import Composite, first_of, second_strongest, strongest
 from coverage.quality import best_rate
+from data import csv_file
 from data.errors import InputError
 from data.grid import Grid, Raster
 from data.study_area import finest_zones
@@ -375,7 +376,7 @@ def load(folder: Path) -> CoverageResult:
         summary = json.loads((folder / "coverage.json").read_text(encoding="utf-8"))
         names = ("code", "name", "level", "valid_from", "service", "operator", "measure")
         text = dict.fromkeys(names, str)
-        figures = pd.read_csv(
+        figures = csv_file.read(
             folder / "figures.csv", dtype=text, keep_default_na=False, na_values=[""]
         )
     except (OSError, ValueError) as error:
@@ -446,4 +447,4 @@ def write_zones(folder: Path, zones: gpd.GeoDataFrame, figures: pd.DataFrame) ->
     finest = finest_zones(table)
     finest.to_file(folder / "communes.gpkg", layer="communes", driver="GPKG")
     table.to_file(folder / "communes.gpkg", layer="zones", driver="GPKG")
-    finest.drop(columns="geometry").to_csv(folder / "communes.csv", index=False)
+    csv_file.write(finest.drop(columns="geometry"), folder / "communes.csv")

@@ -49,6 +49,7 @@ from coverage.request import (
 from coverage.request import (
     CoverageRequest as CoverageRequest,
 )
+from data import csv_file
 from data.area import Provenance
 from data.errors import Message, message
 from data.grid import Grid
@@ -253,7 +254,7 @@ def _compute_into(
                     tallies[key] = tallies[key] + tally if key in tallies else tally
     cache.trim()
     figures = figure_table(zones, tallies, plan.grid.resolution_m)
-    figures.to_csv(folder / "figures.csv", index=False)
+    csv_file.write(figures, folder / "figures.csv")
     pixel_km2 = plan.grid.resolution_m**2 / 1e6
     notes = _notes(plan, left_out, without_terrain.max(initial=0.0) * pixel_km2)
     summary = _summary(plan, zones, figures, notes)

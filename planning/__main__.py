@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import os
 import shutil
 import sys
@@ -345,13 +344,13 @@ def _print_import_problems(problems: Sequence[Problem], file: Path | None) -> No
 
 
 def _save_problems(problems: Sequence[Problem], file: Path) -> None:
-    with file.open("w", encoding="utf-8-sig", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["severity", "file", "row", "column", "value", "expected"])
-        for each in problems:
-            writer.writerow(
-                [each.severity, each.file, each.row, each.column, each.value, each.expected]
-            )
+    import pandas as pd
+
+    from data import csv_file
+
+    columns = ["severity", "file", "row", "column", "value", "expected"]
+    rows = [[getattr(each, name) for name in columns] for each in problems]
+    csv_file.write(pd.DataFrame(rows, columns=columns, dtype=object), file)
     print(f"{len(problems)} problems saved in {file}")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from data import csv_file
 from data.errors import InputError
 from data.store import Workspace
 from planning import broadband, cost, fibre, optical, shared_routes
@@ -288,6 +289,6 @@ def _save(
         for layer, frame in layers.items():
             frame.to_file(made / f"{name}.gpkg", layer=layer, driver="GPKG")
         for file, table in tables.items():
-            table.to_csv(made / file, index=False, encoding="utf-8-sig")
+            csv_file.write(table, made / file)
         for path in sorted(made.iterdir()):
             path.replace(folder / path.name)

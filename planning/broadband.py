@@ -33,6 +33,7 @@ from coverage import run
 from coverage.percentages import NORMAL_95
 from coverage.request import default_technologies
 from coverage.results import CoverageResult, write_zones
+from data import csv_file
 from data.errors import InputError
 from data.store import Workspace
 from planning import broadband_report as report
@@ -235,7 +236,7 @@ def load(folder: Path) -> BroadbandResult:
     try:
         summary = json.loads((folder / "broadband.json").read_text(encoding="utf-8"))
         names = ("code", "name", "level", "valid_from", "service", "operator", "measure")
-        figures = pd.read_csv(
+        figures = csv_file.read(
             folder / "broadband_figures.csv",
             dtype=dict.fromkeys(names, str),
             keep_default_na=False,
@@ -498,7 +499,7 @@ def _compute_into(
     homes_layer.to_file(folder / "homes.gpkg", layer="homes", driver="GPKG")
     access_layer.to_file(folder / "homes.gpkg", layer="access_points", driver="GPKG")
     on_progress(0.9)
-    figures.to_csv(folder / "broadband_figures.csv", index=False)
+    csv_file.write(figures, folder / "broadband_figures.csv")
     write_zones(folder, zones, figures)
     summary = report.summary(
         workspace, request, table, zones, found, network, pairs, access_layer, figures, notes

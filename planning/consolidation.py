@@ -24,6 +24,7 @@ import scipy.sparse
 import shapely
 from numpy.typing import NDArray
 
+from data import csv_file
 from data.errors import InputError, Message, message
 from data.store import Workspace
 from planning import (
@@ -37,7 +38,7 @@ from planning import (
 from planning.consolidation_problem import Flags, Problem
 from planning.consolidation_search import Search
 from planning.mast_coverage import MastCoverage, Service
-from planning.network_design import plain_csv, records
+from planning.network_design import records
 from planning.sharing_money import Saving
 from planning.sharing_moves import Inventory, Move, Moves, SharingRequest
 
@@ -592,11 +593,11 @@ def save(found: Consolidation, folder: Path) -> None:
         lines.to_file(
             made / "consolidation.gpkg", layer="moves", driver="GPKG", geometry_type="LineString"
         )
-        plain_csv(pd.DataFrame(masts.drop(columns="geometry")), made / "masts.csv")
-        plain_csv(pd.DataFrame(lines.drop(columns="geometry")), made / "moves.csv")
-        plain_csv(found.cells, made / "cells.csv")
-        plain_csv(found.operators, made / "operators.csv")
-        plain_csv(found.communes, made / "communes.csv")
-        plain_csv(found.parties, made / "parties.csv")
+        csv_file.write(pd.DataFrame(masts.drop(columns="geometry")), made / "masts.csv")
+        csv_file.write(pd.DataFrame(lines.drop(columns="geometry")), made / "moves.csv")
+        csv_file.write(found.cells, made / "cells.csv")
+        csv_file.write(found.operators, made / "operators.csv")
+        csv_file.write(found.communes, made / "communes.csv")
+        csv_file.write(found.parties, made / "parties.csv")
         for path in sorted(made.iterdir()):
             path.replace(folder / path.name)

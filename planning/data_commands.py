@@ -93,15 +93,13 @@ def transfer(workspace: Workspace, arguments: argparse.Namespace) -> None:
 
 
 def _write(figures: pd.DataFrame, path: Path) -> None:
-    part = path.with_name(f".tmp-{path.name}")
+    from data import csv_file
+
     try:
-        figures.to_csv(part, index=False, encoding="utf-8-sig")
-        part.replace(path)
+        csv_file.write(figures, path)
     except OSError as error:
         raise InputError(
             "{file} cannot be written: {reason}",
             file=path,
             reason=error.strerror or str(error),
         ) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -222,6 +222,8 @@ def _print_server(cell: dict[str, Any]) -> None:
 def _save(content: dict[str, Any], paths: dict[int, CellExplanation], folder: Path) -> None:
     import pandas as pd
 
+    from data import csv_file
+
     columns = ["distance_km", "height_m", "clutter_height_m", "bulge_m", "sight_m", "fresnel_m"]
     tables = [
         pd.DataFrame(
@@ -238,6 +240,6 @@ def _save(content: dict[str, Any], paths: dict[int, CellExplanation], folder: Pa
         text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
         (made / "explanation.json").write_text(text + "\n", encoding="utf-8")
         whole = pd.concat(tables, ignore_index=True) if tables else empty
-        whole.to_csv(made / "profiles.csv", index=False)
+        csv_file.write(whole, made / "profiles.csv")
         for path in sorted(made.iterdir()):
             path.replace(folder / path.name)

@@ -22,9 +22,9 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from data import csv_file
 from data.errors import InputError, Message, Problem, message
 from data.grid import Grid, Raster
-from data.interchange import guarded
 from data.store import Workspace
 from planning import bill_workbook, cost, fibre_sites, route_graph
 from planning.cost import CostRange, UnitCost
@@ -1434,10 +1434,9 @@ def save(result: RouteDesign, folder: Path, *, budgets: pd.DataFrame | None = No
         result.sites.to_file(
             made / "design.gpkg", layer="sites", driver="GPKG", geometry_type="Point"
         )
-        plain = result.bill.assign(source=[guarded(text) for text in result.bill["source"]])
-        plain.to_csv(made / "bill.csv", index=False, encoding="utf-8-sig")
+        csv_file.write(result.bill, made / "bill.csv")
         bill_workbook.write(result.bill, result.sites, made / "bill.xlsx")
         if budgets is not None:
-            budgets.to_csv(made / "curve.csv", index=False)
+            csv_file.write(budgets, made / "curve.csv")
         for path in sorted(made.iterdir()):
             path.replace(folder / path.name)

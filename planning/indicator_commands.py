@@ -260,6 +260,7 @@ def check(workspace: Workspace, arguments: argparse.Namespace) -> None:
     """Say what the arithmetic of the reported values says."""
     import pandas as pd
 
+    from data import csv_file
     from planning import indicators
 
     found = indicators.findings(workspace, _records(workspace), on=arguments.on)
@@ -274,7 +275,7 @@ def check(workspace: Workspace, arguments: argparse.Namespace) -> None:
         ]
         columns = ["check", "indicators", "as_of", "agrees", "text"]
         folder = _out(arguments.out)
-        _write(folder / "findings.csv", pd.DataFrame(rows, columns=columns).to_csv(index=False))
+        csv_file.write(pd.DataFrame(rows, columns=columns), folder / "findings.csv")
         print(f"Written to {folder}")
 
 
@@ -334,6 +335,8 @@ def audit(
 
 
 def _write_audit(folder: Path, found: Audit, tables: dict[str, pd.DataFrame]) -> None:
+    from data import csv_file
+
     content = {
         "percent": found.percent,
         "rounding": found.rounding,
@@ -351,7 +354,7 @@ def _write_audit(folder: Path, found: Audit, tables: dict[str, pd.DataFrame]) ->
         folder / "audit.json",
         json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n",
     )
-    _write(folder / "audit_grid.csv", found.grid.round(4).to_csv(index=False))
+    csv_file.write(found.grid.round(4), folder / "audit_grid.csv")
 
 
 def _print_audit(found: Audit, tables: dict[str, pd.DataFrame]) -> None:

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data import csv_file
 from data.errors import Message, Problem, message
-from data.interchange import guarded
 from data.store import Workspace
 from planning import (
     bill_workbook,
@@ -609,16 +609,6 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in values.to_dict("records")]
 
 
-def plain_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table in which no text runs as a formula."""
-    spoken = table.select_dtypes(include=["object", "string"]).columns
-    safe = {
-        name: [guarded(value) if isinstance(value, str) else value for value in table[name]]
-        for name in spoken
-    }
-    table.assign(**safe).to_csv(path, index=False, encoding="utf-8-sig")
-
-
 def save(result: NetworkDesign, folder: Path) -> None:
     """Write a design: JSON, GeoPackage, the bill, the new links and the trade-off.
 
@@ -642,10 +632,10 @@ def save(result: NetworkDesign, folder: Path) -> None:
             ("sites", result.sites, "Point"),
         ):
             frame.to_file(made / "design.gpkg", layer=name, driver="GPKG", geometry_type=kind)
-        plain_csv(result.bill, made / "bill.csv")
-        plain_csv(result.links, made / "links.csv")
+        csv_file.write(result.bill, made / "bill.csv")
+        csv_file.write(result.links, made / "links.csv")
         listed = result.sites.assign(weight=result.sites["criticality"])
         bill_workbook.write(result.bill, listed, made / "bill.xlsx")
-        result.tradeoff.to_csv(made / "tradeoff.csv", index=False)
+        csv_file.write(result.tradeoff, made / "tradeoff.csv")
         for path in sorted(made.iterdir()):
             path.replace(folder / path.name)

@@ -27,9 +27,8 @@ import shapely
 from numpy.typing import NDArray
 
 from coverage.own_table import read_own_table, with_own_rows
-from data import schema
+from data import csv_file, schema
 from data.errors import InputError, Message, message
-from data.interchange import guarded
 from data.store import Workspace
 from planning import network_load, resilience
 from planning.compliance import SITES as CHOICES
@@ -764,11 +763,7 @@ def save(report: FailureReport, content: Mapping[str, Any], folder: Path) -> Non
             ("availability", report.sites.drop(columns=report.sites.geometry.name)),
             ("links", report.links.drop(columns=report.links.geometry.name)),
         ):
-            spoken = table.select_dtypes(include=["object", "string"]).columns
-            safe = table.assign(
-                **{c: [guarded(v) if isinstance(v, str) else v for v in table[c]] for c in spoken}
-            )
-            safe.to_csv(made / f"{name}.csv", index=False, encoding="utf-8-sig")
+            csv_file.write(table, made / f"{name}.csv")
         report.sites.to_file(made / "failures.gpkg", layer="sites", driver="GPKG")
         report.links.to_file(
             made / "failures.gpkg", layer="links", driver="GPKG", geometry_type="LineString"

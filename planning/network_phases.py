@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data import schema
+from data import csv_file, schema
 from data.errors import InputError, Message, message
 from data.store import Workspace
 from planning import fibre, network_design, network_failures
@@ -426,8 +426,8 @@ def save(made: PhasePlan, folder: Path) -> None:
         temporary = Path(scratch)
         text = json.dumps(made.summary, ensure_ascii=False, indent=2, allow_nan=False)
         (temporary / "phases.json").write_text(text + "\n", encoding="utf-8")
-        network_design.plain_csv(made.projects, temporary / "phases.csv")
-        made.years.to_csv(temporary / "years.csv", index=False)
+        csv_file.write(made.projects, temporary / "phases.csv")
+        csv_file.write(made.years, temporary / "years.csv")
         made.routes.to_file(
             temporary / "phases.gpkg", layer="routes", driver="GPKG", geometry_type="LineString"
         )

@@ -15,7 +15,7 @@ import pandas as pd
 import shapely
 
 from coverage.own_table import read_own_table
-from data import vintages
+from data import csv_file, vintages
 from data.errors import InputError, Message, message
 from data.store import Workspace
 from planning import resilience
@@ -421,10 +421,10 @@ def save(
         made = Path(scratch)
         text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
         (made / "network.json").write_text(text + "\n", encoding="utf-8")
-        state.figures.to_csv(made / "status.csv", index=False)
+        csv_file.write(state.figures, made / "status.csv")
         state.sites.to_file(made / "sites.gpkg", layer="sites", driver="GPKG")
         link_lines(state.network).to_file(made / "sites.gpkg", layer="links", driver="GPKG")
         for name, table in (tables or {}).items():
-            table.to_csv(made / f"{name}.csv", index=False)
+            csv_file.write(table, made / f"{name}.csv")
         for path in sorted(made.iterdir()):
             path.replace(folder / path.name)

@@ -244,7 +244,7 @@ def _write_evaluation(
 ) -> None:
     import pandas as pd
 
-    from data.interchange import guarded
+    from data import csv_file
 
     out.mkdir(parents=True, exist_ok=True)
     content = {"proposal": item.id, "organisation": item.organisation, "status": item.status.value}
@@ -254,10 +254,7 @@ def _write_evaluation(
     )
     columns = ["code", "name", "service", "operator", "area_km2", "people"]
     table = pd.DataFrame(result["gains"], columns=columns)
-    for column in columns[:4]:
-        table[column] = [guarded(str(value)) for value in table[column]]
-    # With the mark by which Excel knows UTF-8.
-    _replace(out / f"proposal_{item.id}_communes.csv", "\ufeff" + table.to_csv(index=False))
+    csv_file.write(table, out / f"proposal_{item.id}_communes.csv")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -19,7 +19,7 @@ import pandas as pd
 from coverage import run
 from coverage.request import CoverageRequest, cells_of
 from coverage.results import CoverageResult
-from data import schema
+from data import csv_file, schema
 from data.errors import Message, message
 from data.store import Workspace
 from data.study_area import finest_zones
@@ -293,8 +293,8 @@ def save(comparison: Comparison, folder: Path) -> None:
         text = json.dumps(content, ensure_ascii=False, indent=1)
         (made / "comparison.json").write_text(text + "\n", encoding="utf-8")
         plain = comparison.table.drop(columns="zone").round(4)
-        plain.to_csv(made / "comparison.csv", index=False, encoding="utf-8-sig")
-        comparison.bill.to_csv(made / "costs.csv", index=False, encoding="utf-8-sig")
+        csv_file.write(plain, made / "comparison.csv")
+        csv_file.write(comparison.bill, made / "costs.csv")
         shapes(comparison).to_file(made / "communes.gpkg", layer="communes", driver="GPKG")
         for path in sorted(made.iterdir()):
             path.replace(folder / path.name)

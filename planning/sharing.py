@@ -27,13 +27,14 @@ import shapely
 from numpy.typing import NDArray
 
 from coverage.request import INPUTS
+from data import csv_file
 from data.errors import Message, message
 from data.store import Workspace
 from data.study_area import finest_zones
 from planning import mast_coverage, sharing_money, sharing_moves
 from planning.cost import CostRange
 from planning.mast_coverage import MastCoverage, Service
-from planning.network_design import plain_csv, records
+from planning.network_design import records
 from planning.sharing_moves import Inventory, Moves, SharingRequest
 
 Progress = Callable[[float], None]
@@ -570,11 +571,11 @@ def save(found: Analysis, folder: Path) -> None:
         pair_lines(found).to_file(
             made / "sharing.gpkg", layer="pairs", driver="GPKG", geometry_type="LineString"
         )
-        plain_csv(found.pairs, made / "pairs.csv")
-        plain_csv(found.services, made / "pair_services.csv")
-        plain_csv(found.communes, made / "pair_communes.csv")
-        plain_csv(found.parties, made / "pair_parties.csv")
-        plain_csv(found.rates, made / "sharing_rates.csv")
+        csv_file.write(found.pairs, made / "pairs.csv")
+        csv_file.write(found.services, made / "pair_services.csv")
+        csv_file.write(found.communes, made / "pair_communes.csv")
+        csv_file.write(found.parties, made / "pair_parties.csv")
+        csv_file.write(found.rates, made / "sharing_rates.csv")
         for path in sorted(made.iterdir()):
             path.replace(folder / path.name)
 

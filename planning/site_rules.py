@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shutil
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +23,7 @@ import pandas as pd
 import pyogrio.errors
 
 from coverage.own_table import read_own_table
+from data import csv_file
 from data.errors import InputError, Message, message
 from data.schema import MAST_CLASSES
 
@@ -344,10 +343,7 @@ def write_own(folder: Path, province: str) -> Path:
     table = read_own_table(TABLE, _COLUMNS)
     keep = [pair in wanted for pair in zip(table["rule"], table["province"], strict=True)]
     chosen = table[keep].assign(province=DEFAULT)
-    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder) as scratch:
-        temporary = Path(scratch) / OWN_FILE
-        chosen.to_csv(temporary, index=False, encoding="utf-8")
-        shutil.move(temporary, path)
+    csv_file.write(chosen, path)
     return path
 
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from coverage import run
 from coverage.request import CoverageRequest, cells_of, default_technologies
 from coverage.results import ANY_OPERATOR, CoverageResult
+from data import csv_file
 from data.errors import InputError, Message, message
 from data.grid import Grid
 from data.store import Workspace
@@ -747,8 +748,8 @@ def save(found: SitingPlan, folder: Path) -> None:
         table = pd.DataFrame(chosen.drop(columns="geometry"))
         places = chosen.to_crs("EPSG:4326").geometry
         table = table.assign(lon=places.x.round(6), lat=places.y.round(6))
-        table.to_csv(made / "sites.csv", index=False, encoding="utf-8-sig")
-        found.curve.to_csv(made / "curve.csv", index=False, encoding="utf-8-sig")
+        csv_file.write(table, made / "sites.csv")
+        csv_file.write(found.curve, made / "curve.csv")
         for path in sorted(made.iterdir()):
             path.replace(folder / path.name)
 

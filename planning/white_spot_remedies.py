@@ -31,12 +31,13 @@ from numpy.typing import NDArray
 
 from coverage.mast import north_offset_deg
 from coverage.results import ANY_OPERATOR
+from data import csv_file
 from data.errors import Message, message
 from data.store import Workspace
 from planning import mast_coverage, sharing, sharing_moves, white_spots
 from planning.cost import CostRange
 from planning.mast_coverage import MastCoverage
-from planning.network_design import plain_csv, records
+from planning.network_design import records
 from planning.sharing_moves import Inventory, SharingRequest
 from planning.white_spots import Found, Spot, WhiteSpotRequest
 
@@ -558,8 +559,8 @@ def save(found: WhiteSpots, folder: Path) -> None:
             ("remedies", found.remedies, "Point"),
         ):
             frame.to_file(made / "white_spots.gpkg", layer=name, driver="GPKG", geometry_type=kind)
-        plain_csv(pd.DataFrame(found.spots.drop(columns="geometry")), made / "white_spots.csv")
-        plain_csv(pd.DataFrame(found.remedies.drop(columns="geometry")), made / "remedies.csv")
-        plain_csv(found.found.totals.drop(columns="zone"), made / "white_spot_communes.csv")
+        csv_file.write(pd.DataFrame(found.spots.drop(columns="geometry")), made / "white_spots.csv")
+        csv_file.write(pd.DataFrame(found.remedies.drop(columns="geometry")), made / "remedies.csv")
+        csv_file.write(found.found.totals.drop(columns="zone"), made / "white_spot_communes.csv")
         for path in sorted(made.iterdir()):
             path.replace(folder / path.name)

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels, references, study
-from app.components import charts, figures, indicator_data, reported, vintage
+from app.components import charts, download, figures, indicator_data, reported, vintage
 from app.components.kept import keep
 from app.i18n import _, mark
 from coverage.results import ANY_OPERATOR
@@ -194,15 +194,8 @@ def show_zones(area: Workspace, result: BroadbandResult) -> None:
         },
     )
     with left.container(horizontal=True):
-        st.download_button(
-            _("Download all figures (CSV)"),
-            # The byte order mark makes spreadsheets read Vietnamese letters right.
-            of_level.to_csv(index=False).encode("utf-8-sig"),
-            file_name=f"broadband_{result.summary['area']}_{level}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        name = f"broadband_{result.summary['area']}_{level}.csv"
+        download.table(_("Download all figures (CSV)"), of_level, name)
         st.download_button(
             _("Download homes and access points (GeoPackage)"),
             (result.folder / "homes.gpkg").read_bytes,

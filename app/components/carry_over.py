@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels
-from app.components import style
+from app.components import download, style
 from app.i18n import _, mark, translate
 from data import transfer, vintages
 from data.store import Workspace
@@ -122,11 +122,4 @@ def _show_result(result: pd.DataFrame, columns: list[str]) -> None:
     for name in columns:
         shown[f"{name}_quality"] = [quality.get(v, v) for v in shown[f"{name}_quality"]]
     st.dataframe(shown, hide_index=True, width="stretch")
-    st.download_button(
-        _("Download the figures (CSV)"),
-        result.to_csv(index=False).encode("utf-8-sig"),
-        file_name="figures.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download.table(_("Download the figures (CSV)"), result, "figures.csv")

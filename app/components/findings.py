@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels
+from app.components import download
 from app.i18n import _, ngettext, translate
 from data import check
 from data.errors import Problem
@@ -79,11 +80,4 @@ def table(problems: Sequence[Problem], name: str) -> None:
                 all=formats.number(len(frame)),
             )
         )
-    st.download_button(
-        _("Download the list (CSV)"),
-        frame.to_csv(index=False).encode("utf-8-sig"),
-        file_name=f"{name}_problems.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    download.table(_("Download the list (CSV)"), frame, f"{name}_problems.csv")

@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels
-from app.components import figure_facts, how, network_data, network_map, style
+from app.components import download, figure_facts, how, network_data, network_map, style
 from app.components.kept import keep
 from app.i18n import _, language, mark, translate
 from app.legend import Entry
@@ -525,16 +525,9 @@ def _downloads(area: Workspace, state: NetworkStatus, found: list[Finding]) -> N
         "timeline": (_("Time line (CSV)"), network_data.timeline(area)),
     }
     row = st.container(horizontal=True)
-    for name, (title, table) in tables.items():
-        row.download_button(
-            title,
-            # The byte order mark makes spreadsheets read Vietnamese letters right.
-            table.to_csv(index=False).encode("utf-8-sig"),
-            file_name=f"{stem}_{name}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+    with row:
+        for name, (title, table) in tables.items():
+            download.table(title, table, f"{stem}_{name}.csv")
     row.download_button(
         _("Sites and links (GeoPackage)"),
         # Written only when it is asked for.

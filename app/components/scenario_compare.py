@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import formats, identity, jobs, labels, legend, money, overlays, study
 from app.components import (
+    download,
     figure_facts,
     how,
     map_layers,
@@ -324,9 +325,4 @@ def _bill(found: Comparison, titles: dict[int, str]) -> None:
         st.dataframe(table, hide_index=True, width="stretch")
         for note in found.notes:
             st.caption(translate(note))
-        st.download_button(
-            _("Download as CSV"),
-            found.table.drop(columns="zone").to_csv(index=False).encode("utf-8-sig"),
-            "comparison.csv",
-            "text/csv",
-        )
+        download.table(_("Download as CSV"), found.table.drop(columns="zone"), "comparison.csv")

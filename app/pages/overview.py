@@ -9,6 +9,7 @@ from app.components import (
     banner,
     charts,
     computation,
+    download,
     figure_facts,
     figures,
     glance,
@@ -85,15 +86,9 @@ def _zone_tables(area: Workspace, result: CoverageResult, operator: str) -> None
             names["name"]: st.column_config.Column(width=165),
         },
     )
-    left.download_button(
-        _("Download all figures (CSV)"),
-        # The byte order mark makes spreadsheets read Vietnamese letters right.
-        of_level.to_csv(index=False).encode("utf-8-sig"),
-        file_name=f"coverage_{result.summary['area']}_{level}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    with left:
+        name = f"coverage_{result.summary['area']}_{level}.csv"
+        download.table(_("Download all figures (CSV)"), of_level, name)
     with right:
         charts.show_zones(of_level, service, measure, operator)
 
