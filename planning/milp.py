@@ -25,10 +25,14 @@ class MilpSolution:
     bound
         No solution costs less, within the solver's tolerance of one in a million;
         infinite where there is no solution at all.
+    row_prices
+        Where no column must be whole and the least cost was found: by how much it rises with
+        each row's bound, shape (rows,). Otherwise None.
     """
 
     values: Floats | None
     bound: float
+    row_prices: Floats | None = None
 
 
 class _QuietHighs(highspy.Highs):
@@ -50,7 +54,6 @@ def minimise(
     is_whole: NDArray[np.bool_],
     time_limit_s: float,
     start: Floats | None = None,
-    goal: float | None = None,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> MilpSolution:
     """Minimise ``cost @ x`` with ``row_lower <= matrix @ x <= row_upper``, ``0 <= x <= upper``.
@@ -69,9 +72,6 @@ def minimise(
         Time after which the best solution and bound so far are returned. [s]
     start
         A solution known beforehand.
-    goal
-        Cost with which the search ends: as soon as a solution costs no more, or none is
-        proven to. None to look for the least.
     on_progress
         Called with the share of the time that is used up, from the caller's thread; it
         may raise `CancelledError`.
@@ -119,10 +119,6 @@ def minimise(
         try:
             spent_s = float(event.data_out.running_time)
             on_progress(min(0.999, spent_s / max(time_limit_s, 1e-9)))
-            if goal is not None and bool(np.any(is_whole)):
-                found = event.data_out
-                if found.mip_primal_bound <= goal or found.mip_dual_bound > goal:
-                    event.interrupt()
         except BaseException as error:  # noqa: BLE001
             raised.append(error)
             event.interrupt()
@@ -140,6 +136,7 @@ def minimise(
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     values = np.asarray(solver.getSolution().col_value) if found else None
     if status == highspy.HighsModelStatus.kOptimal and not np.any(is_whole):
-        return MilpSolution(values, float(info.objective_function_value))
+        row_prices = np.asarray(solver.getSolution().row_dual)
+        return MilpSolution(values, float(info.objective_function_value), row_prices)
     bound = float(info.mip_dual_bound) if np.any(is_whole) else -math.inf
     return MilpSolution(values, bound)

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from data.errors import InputError
 from planning import sites
+from planning.cover_table import whole_step
 from planning.sites import SiteChoice
 
 Floats = NDArray[np.float64]
@@ -119,7 +120,7 @@ class _Search:
         self.target = target * (1.0 - _ROUND)
         self.limit_s, self.on_progress = time_limit_s, on_progress
         #: All costs are multiples of this, if it is not 0.
-        self.step = sites.whole_step(self.cost)
+        self.step = whole_step(self.cost)
         self.start_s = time.monotonic()
         #: No choice that costs this much or less reaches the target.
         self.low = -1.0
