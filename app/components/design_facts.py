@@ -152,7 +152,8 @@ def _sites(plan: Plan) -> str:
 
 
 def _ways(items: Sequence[str]) -> str:
-    named = ", ".join(labels.cost_item(name).lower() for name in items)
+    # The names have commas of their own.
+    named = "; ".join(labels.cost_item(name).lower() for name in items)
     return _("cables, ducts and poles that are there; else: {ways}", ways=named)
 
 

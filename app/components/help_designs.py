@@ -54,7 +54,9 @@ def routes(area: Workspace) -> None:
             "undercuts; V: people or sites connected, U: upper bound for the budget. A gap of 0 "
             "proves that nothing better exists; a larger one says how much better another design "
             "could be at most, not that there is one."
-        ),
+        )
+    )
+    paragraph(
         _(
             "Every site has fibres of its own to the exchange. Where a cable has too few free "
             "ones, other ways are tried or a new cable is laid beside it; the bound holds for such "
@@ -99,7 +101,9 @@ def network(area: Workspace) -> None:
             "{distance} are built twice, apart from each other. Where only one way exists the site "
             "is listed with what cuts it off.",
             distance=formats.distance(network_problem.LEAD_M),
-        ),
+        )
+    )
+    paragraph(
         _(
             "Designs come from pairs of ways, local search and rerouting; the lower bound comes "
             "from a relaxation of these conditions. The gap is what the routes cost above the "
@@ -112,12 +116,16 @@ def network(area: Workspace) -> None:
             "Every new link has fibres of its own all along its way; where too few are free, a new "
             "cable is priced. Equipment comes on top: a router at each new site, a module at both "
             "ends of each new link."
-        ),
+        )
+    )
+    paragraph(
         _(
             "A budget without protection connects what has most criticality. With protection it "
             "first connects all sites, and then protects those with most to lose: criticality "
             "times hours without service."
-        ),
+        )
+    )
+    paragraph(
         _(
             "The trade-off repeats this for smaller budgets and for fewer protected sites. For "
             "each, failures and availability A are computed anew; sites that are not connected "
@@ -148,9 +156,12 @@ def phases(area: Workspace) -> None:
     )
     st.latex(
         r"\max \sum_i \sum_y w_i x_{iy} \quad \text{s.t.} \quad x_{iy} \le z_{py},"
-        r"\ \ x_{iy} \le x_{i,y+1},\ \ z_{py} \le z_{p,y+1}"
+        r"\ \ x_{iy} \le x_{i,y+1},"
     )
-    st.latex(r"\sum_i c_i x_{iy} + \sum_p c_p z_{py} \ \le\ \sum_{t \le y} B_t")
+    st.latex(
+        r"z_{py} \le z_{p,y+1},"
+        r" \quad \sum_i c_i x_{iy} + \sum_p c_p z_{py} \ \le\ \sum_{t \le y} B_t"
+    )
     paragraph(
         _(
             "x: site i is served in year y, w: its criticality; z: piece p of its way is built by "
@@ -159,7 +170,9 @@ def phases(area: Workspace) -> None:
             "as early as possible, then the next ones without any loss to those before; protection "
             "comes after all connections. The gap says how many more years of service, as a share, "
             "another order could bring at most to any class (proven)."
-        ),
+        )
+    )
+    paragraph(
         _(
             "For the end of each year the network as it is then is examined for failures, so each "
             "year has its availability."
@@ -236,7 +249,9 @@ def audit(area: Workspace) -> None:
             "threshold at which the figure is true with that probability, and the probability at "
             "which it is true with those thresholds. A reading agrees if it is within the rounding "
             "of the figure."
-        ),
+        )
+    )
+    paragraph(
         _(
             "What else decides is predicted by the coverage engine: other models; parts of the "
             "masts, drawn at random from {least} of them on, as the mean of ten draws; antennas "

@@ -465,11 +465,12 @@ def _tradeoff(design: NetworkDesign) -> None:
         (base.mark_line(color="#9fb3bd").encode(x=x, y=y) + points).properties(height=320),
         width="stretch",
     )
+    # Short names, for the table stands in a narrow column below the choice of the measure.
     names = {
         "step": _("Step"),
         "money": _("Cost"),
-        "gap": _("At most from the best"),
-        "brings": _(MEASURES[measure]),
+        "brings": _("What it brings"),
+        "gap": _("Gap at most"),
     }
     st.dataframe(
         drawn[list(names)].rename(columns=names),

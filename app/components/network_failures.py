@@ -83,7 +83,7 @@ def show(area: Workspace) -> None:
     st.subheader(_("What to protect first"))
     how.show(_("How was this computed?"), failure_facts.failures(area, report), section="failures")
     _ranking(report)
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([9, 10], gap="medium")
     with left:
         st.subheader(_("Who survives which failure"))
         _safe(report)
@@ -317,8 +317,8 @@ def _dropped(report: FailureReport, lost: NDArray[np.bool_]) -> None:
         width="stretch",
         height=height,
         column_config={
-            name: st.column_config.Column(width=80)
-            for name in (_("Level"), _("Criticality"), _("Conference"))
+            name: st.column_config.Column(width=wide)
+            for name, wide in ((_("Level"), 75), (_("Criticality"), 112), (_("Conference"), 85))
         },
     )
 

@@ -58,14 +58,14 @@ def show(report: FailureReport, called: Mapping[str, str]) -> None:
             _("With a conference of all"): [
                 formats.percent(x) for x in busy["conference_utilisation"]
             ],
-            _("Years until a bottleneck"): until,
+            _("Years to a bottleneck"): until,
         }
     )
     st.dataframe(
         shown,
         hide_index=True,
         width="stretch",
-        column_config={_("Link"): st.column_config.Column(width="large")},
+        column_config={_("Link"): st.column_config.Column(width=365)},
     )
     _conference(report)
     _cuts(report, called)

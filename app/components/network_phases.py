@@ -157,7 +157,7 @@ def _result(area: Workspace, made: Made) -> None:
     currency = plan.summary["currency"]
     st.markdown(f"**{_('How good is it?')}** {proof(plan)}")
     how.show(_("How was this computed?"), _facts(plan), section="phases")
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([7, 3], gap="medium")
     with left:
         _years(plan, currency)
     with right:

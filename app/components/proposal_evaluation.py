@@ -138,15 +138,18 @@ def _communes(result: Mapping[str, Any], service: str) -> None:
         st.caption(_("No commune gains anything with this technology."))
         return
     rows.sort(key=lambda row: -row["people"])
+    area, people = _("Area gained, km²"), _("People newly served")
+    table = pd.DataFrame(
+        {
+            _("Unit"): [row["name"] for row in rows],
+            _("Covered for"): [labels.operator(row["operator"]) for row in rows],
+            area: [row["area_km2"] for row in rows],
+            people: [row["people"] for row in rows],
+        }
+    )
+    written = {area: lambda value: formats.number(value, 2), people: formats.number}
     st.dataframe(
-        pd.DataFrame(
-            {
-                _("Unit"): [row["name"] for row in rows],
-                _("Covered for"): [labels.operator(row["operator"]) for row in rows],
-                _("Area gained, km²"): [round(row["area_km2"], 3) for row in rows],
-                _("People newly served"): [round(row["people"]) for row in rows],
-            }
-        ),
+        table.style.format(written),
         hide_index=True,
         width="stretch",
     )
@@ -219,12 +222,8 @@ def _sharing(result: Mapping[str, Any]) -> None:
                 _("Height"): [formats.quantity(o["height_m"], "m") for o in others],
                 _("Operators"): [f"{o['tenants']} / {o['max_tenants']}" for o in others],
                 _("Room"): [_("yes") if o["has_room"] else _("no") for o in others],
-                _("People, against the proposal"): [
-                    formats.percent(o["share_of_people"], 0) for o in others
-                ],
-                _("Area, against the proposal"): [
-                    formats.percent(o["share_of_area"], 0) for o in others
-                ],
+                _("Share of people"): [formats.percent(o["share_of_people"], 0) for o in others],
+                _("Share of area"): [formats.percent(o["share_of_area"], 0) for o in others],
                 _("Saving"): [_range(o["saving"], currency) for o in others],
             }
         ),

@@ -71,6 +71,7 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
   flex: none; }
 .ps-facts { display: grid; grid-template-columns: auto 1fr; gap: .25rem .9rem;
   margin: 0 !important; padding: 0 !important; font-size: .9rem; }
+[data-testid="stPopoverBody"] .ps-facts { grid-template-columns: fit-content(55%) 1fr; }
 .ps-facts dt { color: #4a5b65; margin: 0 !important; padding: 0 !important; font-weight: 400; }
 .ps-facts dd { margin: 0 !important; padding: 0 !important; overflow-wrap: anywhere; }
 .ps-card { border: 1px solid #d3dde2; border-radius: 6px; padding: .55rem .75rem;
@@ -100,8 +101,8 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
     font-size: .8rem; margin-top: .2rem; }
   .st-key-network-diagram { overflow-x: auto; }
   .st-key-network-diagram > * { min-width: 52rem; }
-  .ps-facts { grid-template-columns: 1fr; gap: 0; }
-  .ps-facts dd { margin-bottom: .4rem; }
+  .ps-facts, [data-testid="stPopoverBody"] .ps-facts { grid-template-columns: 1fr; gap: 0; }
+  .ps-facts dd { margin-bottom: .4rem !important; }
 }
 [data-testid="stSidebarNavItems"] li::before { display: block; padding: .7rem 0 .1rem .5rem;
   color: #4a5b65; font-size: .85rem; }

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 
+import pyarrow as pa
 import pytest
 
-from app import identity, jobs
+from app import formats, identity, jobs
 from app.markdown import plain
 from data.records.engine import Records
 from data.store import Workspace
 from planning import proposal_files, proposal_news, proposals
 from planning.accounts import Actor, Role
 from planning.proposal_workflow import Status
+from tests.app.how_buttons import explained
 from tests.app.test_pages import healthy, texts
 
 CARRIER = Actor(None, "carrier", Role.CARRIER, "A")
@@ -241,6 +243,15 @@ def test_a_carrier_proposes_and_sees_at_once_what_it_brings(start, own, records,
     kept = proposals.evaluation(records, CARRIER, made.id)
     assert kept.evaluation.result["totals"]
     assert "nothing has changed since" in texts(app)
+    facts = dict(explained(app, "en")["proposals"])
+    assert facts["Computed by"] == "planning.proposal_evaluation.Evaluator.evaluate"
+    # Numbers are written as the language does, by their style.
+    gains = [d for d in app.dataframe if "Area gained, km²" in d.value.columns]
+    shown = (
+        pa.ipc.open_stream(gains[0].proto.arrow_data.styler.display_values).read_all().to_pandas()
+    )
+    expected = [formats.number(value, 2) for value in gains[0].value["Area gained, km²"]]
+    assert shown.iloc[:, 2].tolist() == expected
     # The form is empty again, and a second look changes nothing.
     app.session_state["proposals.part"] = "new"
     app.run()
