@@ -256,7 +256,9 @@ def _remarks(row: Row) -> str:
     parts = [escape(remarks)] if remarks else []
     parts += [_small(text) for text in (note, row["source"]) if text]
     if row["computed_method"] is not None:
-        parts.append(_small(_("Computed: {how}", how=translate(row["computed_method"]))))
+        parts.append(
+            _small(_("Computed: {how}", how=indicator_labels.said(row["computed_method"])))
+        )
     if row["target_source"]:
         doubt = "" if row["target_verified"] else " · " + _("text of the source not compared")
         parts.append(_small(_("Target: {source}", source=row["target_source"]) + doubt))

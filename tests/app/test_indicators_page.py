@@ -89,6 +89,7 @@ def test_all_groups_stand_on_the_page(start, own, ha_nam) -> None:
     assert "202.119" in said
     assert "30,8\u00a0%" in said
     assert "thực hiện 50/NQ-CP" in said
+    assert "ngưỡng −105 dBm (4G, 95 %)" in said
     assert "không kiểm tra được" in said
     app.checkbox(key="keep.indicator_doubtful").check().run()
     assert "202.119" not in texts(app)
