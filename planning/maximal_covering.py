@@ -45,8 +45,9 @@ _MOST_ENTRIES = 12_000_000
 #: Subgradient steps before the relaxation, and where it is not solved.
 _FIRST_STEPS, _ALL_STEPS = 300, 1500
 
-#: Share of the time left that the first relaxation may take, and of all time for a search.
-_RELAXATION, _SEARCH = 0.5, 0.05
+#: Share of all time for those first steps, of the time left for the first relaxation, and of
+#: all time for a search.
+_DESCENT, _RELAXATION, _SEARCH = 0.1, 0.7, 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +162,8 @@ class _Open:
             upper=np.concatenate([self.weight / heavy, np.full(columns + 1, np.inf)]),
             is_whole=np.zeros(rows + columns + 1, dtype=bool),
             time_limit_s=limit_s,
+            # It finds nothing here: rows and columns are already few.
+            presolve=False,
             on_progress=lambda _: clock.tick(),
         )
         if found.values is None or found.row_prices is None:
@@ -222,6 +225,10 @@ class MaximalCover:
         self.full, self.full_weight, self.full_cost = table, weight, cost
         # Sums of decimal fractions may lie a rounding above the budget.
         self.full_budget = budget * (1.0 + ROUND)
+        step = whole_step(cost)
+        if step > 0.0 and math.isfinite(budget):
+            # Whole costs never add up to more than this.
+            self.full_budget = math.floor(self.full_budget / step) * step
         self.clock = clock
         self.goal = goal
         self.step = whole_step(weight)
@@ -243,7 +250,7 @@ class MaximalCover:
         if self.all_taken():
             return self.best, self.bound
         self.prepare()
-        self.descend(_FIRST_STEPS)
+        self.descend(_FIRST_STEPS, _DESCENT * self.clock.limit_s)
         relaxed = False
         for turn in range(6):
             if self.done or (turn and self.clock.left_s <= 0.0):
@@ -251,7 +258,7 @@ class MaximalCover:
             before = self.open.table.columns
             relaxed = relaxed or self.relax()
             if not relaxed:
-                self.descend(_ALL_STEPS)
+                self.descend(_ALL_STEPS, self.clock.left_s)
             self.fix()
             self.search(_SEARCH * self.clock.limit_s)
             if self.open.table.columns > 0.95 * before and turn:
@@ -380,8 +387,9 @@ class MaximalCover:
     # ------------------------------------------------------------------------------------
     # Bounds
 
-    def descend(self, steps: int) -> None:
+    def descend(self, steps: int, limit_s: float) -> None:
         """Lower the Lagrangian bound by small steps, and try choices near its prices."""
+        until = min(self.clock.spent_s + limit_s, self.clock.limit_s)
         part = self.open
         best, pace, stale = math.inf, 0.5, 0
         at_once = part.table.steps_at_once(50)
@@ -405,7 +413,7 @@ class MaximalCover:
             )
             self.lower_bound_to(best + part.base)
             self.clock.tick()
-            if self.done or pace < 1e-4 or self.clock.left_s <= 0.0:
+            if self.done or pace < 1e-4 or self.clock.spent_s >= until:
                 break
 
     def relax(self) -> bool:

@@ -54,6 +54,7 @@ def minimise(
     is_whole: NDArray[np.bool_],
     time_limit_s: float,
     start: Floats | None = None,
+    presolve: bool = True,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> MilpSolution:
     """Minimise ``cost @ x`` with ``row_lower <= matrix @ x <= row_upper``, ``0 <= x <= upper``.
@@ -72,6 +73,8 @@ def minimise(
         Time after which the best solution and bound so far are returned. [s]
     start
         A solution known beforehand.
+    presolve
+        Whether to look for rows and columns to drop before.
     on_progress
         Called with the share of the time that is used up, from the caller's thread; it
         may raise `CancelledError`.
@@ -89,6 +92,7 @@ def minimise(
     solver.setOptionValue("time_limit", max(time_limit_s, 0.05))
     # One thread and no parallel search: the same steps in every run.
     solver.setOptionValue("parallel", "off")
+    solver.setOptionValue("presolve", "choose" if presolve else "off")
     solver.setOptionValue("mip_rel_gap", 0.0)
     solver.setOptionValue("mip_abs_gap", 1e-6)
     by_column = scipy.sparse.csc_array(matrix)

@@ -7,6 +7,7 @@ and candidate sites (columns). `planning.siting` says what they stand for.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -118,7 +119,7 @@ def curve(
     budgets
         In the unit of the costs.
     time_limit_s
-        For all of them together. [s]
+        For all of them together: what one leaves is shared by those after it. [s]
     on_progress
         Called with the share done.
 
@@ -128,13 +129,14 @@ def curve(
         budget, cost, gain, bound, gap, sites.
     """
     rows = []
+    until_s = time.monotonic() + time_limit_s
     for step, budget in enumerate(budgets):
         found = sites.maximal_cover(
             patterns,
             load,
             cost,
             budget,
-            time_limit_s=time_limit_s / max(1, len(budgets)),
+            time_limit_s=max(0.0, until_s - time.monotonic()) / (len(budgets) - step),
             on_progress=partial(_part, on_progress, step, len(budgets)),
         )
         rows.append((budget, found.cost, found.value, found.bound, found.gap, len(found.columns)))

@@ -136,7 +136,7 @@ class _Search:
         if self.high <= 0.0:
             return True
         if self.step > 0.0:
-            return self.low > self.high - self.step
+            return self.low >= self.high - self.step
         return self.low >= self.high * (1.0 - 1.01 * _TOLERANCE)
 
     @property
@@ -205,12 +205,13 @@ class _Search:
         near them; where that is not decided in time, farther up.
         """
         low = max(self.low, 0.0)
-        just_below = self.high * (1.0 - _TOLERANCE)
+        near = self.high - low < _NEAR * self.high
+        budget = self.high if near else low + self.part * (self.high - low)
         if self.step > 0.0:
-            just_below = self.high - 0.5 * self.step
-        if self.high - low < _NEAR * self.high:
-            return just_below
-        return min(low + self.part * (self.high - low), just_below)
+            # Whole costs never add up to what lies between.
+            steps = max(math.floor(budget / self.step), math.floor(low / self.step) + 1)
+            return min(steps * self.step, self.high - self.step)
+        return min(budget, self.high * (1.0 - _TOLERANCE))
 
     def _ask(self, budget: float) -> None:
         spent = 1.0 - self.left_s / self.limit_s if self.limit_s > 0.0 else 1.0

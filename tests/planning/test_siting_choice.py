@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.sites import plane
 from data.errors import CancelledError, InputError
 from planning import sites, siting_choice
 from planning.target_cover import partial_cover
@@ -50,6 +51,24 @@ def test_a_share_at_least_cost_equals_enumeration(seed, whole, part) -> None:
     assert found.gap == 0.0
     assert reached(table, weight, found.columns) >= target * (1.0 - 1e-9)
     assert cost[found.columns].sum() == pytest.approx(found.cost)
+
+
+@pytest.mark.parametrize("unit", [1.0, 7.0])
+def test_whole_costs_ask_about_each_sum_once(unit: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, weight, cost = plane(60, 4_000, 8.0, same_cost=True, seed=2)
+    asked = []
+    question = sites.maximal_cover
+
+    def noted(*given, **named):
+        asked.append(given[3])
+        return question(*given, **named)
+
+    monkeypatch.setattr(sites, "maximal_cover", noted)
+    found = partial_cover(table, weight, unit * cost, 0.5 * weight.sum())
+    assert found.gap == 0.0
+    assert found.value - unit in asked
+    assert [sum_ % unit for sum_ in asked] == [0.0] * len(asked)
+    assert len(set(asked)) == len(asked)
 
 
 def test_without_time_the_bound_still_holds() -> None:
