@@ -7,7 +7,7 @@ rows, between 0 and w, prove that no choice covers more than
 
 where profit[j] is the sum of p over the rows of column j (Lagrangian bound). The least such
 bound is that of the linear relaxation. HiGHS finds its prices in this, its dual form: with a
-row per site it takes a second where the usual form, a row per demand, takes minutes.
+row per site it takes a second where the usual form, a row per demand, takes tens of seconds.
 """
 
 from __future__ import annotations

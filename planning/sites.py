@@ -1,6 +1,6 @@
 """Choice of sites: cover every demand at least cost, or the most within a budget.
 
-Demand rows that the same sites cover are patterns, rows and sites that cannot matter
+Demand rows that the same sites cover are merged, rows and sites that cannot matter
 are dropped, and bounds and a local search close in from both sides (`set_covering`,
 `maximal_covering`). The bound returned is proven.
 """

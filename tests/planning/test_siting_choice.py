@@ -67,7 +67,7 @@ def test_whole_costs_ask_about_each_sum_once(unit: float, monkeypatch: pytest.Mo
     found = partial_cover(table, weight, unit * cost, 0.5 * weight.sum())
     assert found.gap == 0.0
     assert found.value - unit in asked
-    assert [sum_ % unit for sum_ in asked] == [0.0] * len(asked)
+    assert [money % unit for money in asked] == [0.0] * len(asked)
     assert len(set(asked)) == len(asked)
 
 
