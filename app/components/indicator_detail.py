@@ -40,12 +40,13 @@ def show(area: Workspace) -> None:
     _values(values, definition)
     if definition.kind == "figure":
         _zones(area, definition)
-        table = indicator_data.table(area)
-        rows = table[table["id"] == code].to_dict("records")
-        indicator_how.show(definition.group, rows)
     if identity.may_change_data():
         indicator_edit.show(area, definition, values)
     _history(area, code)
+    if definition.kind == "figure":
+        # Last, for the table of all indicators may have to be made anew.
+        table = indicator_data.table(area)
+        indicator_how.show(definition.group, table[table["id"] == code].to_dict("records"))
 
 
 def choose(known: dict[str, Definition]) -> str | None:
