@@ -14,7 +14,19 @@ from data.errors import message
 
 ROOT = Path(__file__).parent.parent.parent
 
-NASTY = ["=1+1", "+84 912", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''=1", "Đồng Văn", "'a'", ""]
+NASTY = [
+    "=1+1",
+    "+84 912",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "'=1",
+    "''=1",
+    "Đồng Văn",
+    "'a'",
+    "",
+]
 
 #: Where a table becomes CSV without going to a person.
 OTHERS = {"data/csv_file.py", "planning/fibre.py"}
