@@ -355,9 +355,10 @@ def _trenches(segments: gpd.GeoDataFrame, used: set[str], trench_m: float) -> di
     length = shapely.length(lines)
     # The shorter one lies in the strip along the longer one; cables that only meet do not.
     short, long = np.where(length[a] <= length[b], a, b), np.where(length[a] <= length[b], b, a)
-    beside = shapely.length(
-        shapely.intersection(lines[short], shapely.buffer(lines[long], trench_m))
-    )
+    # Most lines are the longer one of several pairs.
+    wide, which = np.unique(long, return_inverse=True)
+    strip = shapely.buffer(lines[wide], trench_m)
+    beside = shapely.length(shapely.intersection(lines[short], strip[which]))
     together = beside >= np.maximum(_TRENCH_SHARE * length[short], 3.0 * trench_m)
     matrix = scipy.sparse.coo_array(
         (np.ones(int(together.sum())), (a[together], b[together])), shape=(len(lines), len(lines))

@@ -53,10 +53,11 @@ TREE_BESIDE, TREE_ALONE, RING, BUDGETS, STEPS = 0.12, 0.6, 0.5, 0.1, 0.28
 #: Shares of a tree's time for the first try, whose bound holds, and for one that follows.
 _FIRST, _NEXT = 0.5, 0.06
 
-#: Shares of a ring's time for leading ways first, and for the bound; in the rest they are
-#: led once more. The second pair is for networks in which no cable can run out of fibres:
-#: there the search behind the bound finds the better designs.
-_LEAD, _BOUND = (0.2, 0.02), (0.7, 0.93)
+#: Share of a ring's time for the bound, in which a design without regard to fibres is found,
+#: too, and the share that is spent when ways have been led within that design; in the rest
+#: they are led anew. The second bound's share is for networks in which no cable can run out
+#: of fibres: there that design is the one.
+_BOUND, _WITHIN = (0.5, 0.93), 0.95
 
 #: Shares of the bound's time in which it looks for designs itself.
 _SEARCH = (0.15, 0.4)
@@ -439,10 +440,8 @@ class Designer:
         clock = _Clock(limit_s, on_progress)
         leader = _Leader(self, whole, protect_todo, protect_live)
         leader.begin([choice.ways for choice in start])
+        leader.search.improve(_STALE, clock.until(0.1))
         scarce = 0 if leader.search.scarce else 1
-        lead, bound = _LEAD[scarce], _BOUND[scarce]
-        # What follows looks at trenches more often.
-        leader.improve(clock.until(lead), rounds=2)
         live = np.flatnonzero(whole.link >= 0)
         found = ring_design(
             whole.n_nodes,
@@ -454,12 +453,12 @@ class Designer:
             protect=protect,
             groups=whole.groups,
             known=[np.r_[np.flatnonzero(leader.search.used), live]],
-            time_limit_s=bound * limit_s,
+            time_limit_s=_BOUND[scarce] * limit_s,
             search_share=_SEARCH[scarce],
-            on_progress=lambda done: on_progress(lead + bound * done),
+            on_progress=lambda done: on_progress(_BOUND[scarce] * done),
         )
         if leader.search.cost > found.lower_bound * (1.0 + 1e-9):
-            leader.restrict(found.edges)
+            leader.restrict(found.edges, clock.until(_WITHIN))
             leader.improve(clock.until(1.0))
         return self.of_ways(leader, found.lower_bound, found.exposed)
 
@@ -896,8 +895,8 @@ class _Leader:
                 best, least = list(search.ways), search.cost
         search.restore(best or [])
 
-    def restrict(self, edges: Ints) -> None:
-        """Lead all sites within some edges; keep that where it costs less."""
+    def restrict(self, edges: Ints, has_time: Callable[[], bool]) -> None:
+        """Lead all sites within some edges and improve that; keep it where it costs less."""
         search = self.search
         before, cost = list(search.ways), search.cost
         outside = np.ones(self.whole.tail.size, bool)
@@ -909,14 +908,14 @@ class _Leader:
         done = all(search.place(site) for site in range(len(self.names)))
         search.closed[:] = False
         if done:
-            search.polish()
+            search.improve(_STALE, has_time)
         if not done or search.cost >= cost:
             search.restore(before)
 
-    def improve(self, has_time: Callable[[], bool], rounds: int = _RING_ROUNDS) -> None:
+    def improve(self, has_time: Callable[[], bool]) -> None:
         """Search for cheaper ways, and lead those anew that lie in one trench."""
         self.search.improve(_STALE, has_time)
-        for _ in range(rounds):
+        for _ in range(_RING_ROUNDS):
             choice = self.designer.of_ways(self, 0.0, {})
             again = self.designer.one_trench(choice, self.node[self.protect])
             known = self.designer.trenches

@@ -51,12 +51,8 @@ _SAFETY_WHOLE = 2e-6
 #: Random choices are the same in every run.
 _SEED = 20050611
 
-#: Most cuts that are added to the linear programme at a time, and looked for per site.
+#: Most cuts that are added to the linear programme at a time.
 _MOST_CUTS = 400
-_CUTS_EACH = 1
-
-#: Nodes for which cuts without a group are looked for at a time.
-_SOME_NODES = 16
 
 #: Cuts of the dual ascent that the linear programme starts from.
 _FIRST_CUTS = 1500
@@ -66,6 +62,13 @@ _MOST_BRANCHED = 600
 
 #: Share of the programme's time in which designs are made after it.
 _GUIDED_SHARE = 0.15
+
+#: Edges up to these shares of the dearest one are free to the first cuts, so that the
+#: programme does not wander from one cheap edge to the next where all lead to dear ones.
+_FREE = (0.1, 0.03, 0.01, 0.003, 0.001)
+
+#: The next share follows when a round raises the programme by less than this.
+_RISE = 0.01
 
 #: Rounds for which a cut may be without effect before it is dropped.
 _ROUNDS_KEPT = 3
@@ -595,6 +598,14 @@ def _solve(
     return search.best, search.lower
 
 
+def _half_arcs(core: _Core, index: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return `first`, `neighbour` and `arc` of the nodes, for some edges, numbered anew."""
+    tail, head = core.tail[index], core.head[index]
+    first, neighbour, edge = resilience.half_edges(core.n, tail, head)
+    start = np.repeat(np.arange(core.n), np.diff(first))
+    return first, neighbour, 2 * edge + (tail[edge] != start)
+
+
 class _Search:
     """The state of a search: the best design, the bound, the edges not ruled out.
 
@@ -642,15 +653,11 @@ class _Search:
 
     def keep(self, alive: Bools) -> None:
         """Leave only some edges to choose from."""
-        core = self.core
         self.alive = alive
         index = np.flatnonzero(alive)
-        self.first, self.neighbour, edge = resilience.half_edges(
-            core.n, core.tail[index], core.head[index]
-        )
-        self.edge = index[edge].astype(np.int64)
-        start = np.repeat(np.arange(core.n), np.diff(self.first))
-        self.arc = 2 * self.edge + (core.tail[self.edge] != start)
+        self.first, self.neighbour, arc = _half_arcs(self.core, index)
+        self.edge = index[arc >> 1].astype(np.int64)
+        self.arc = 2 * self.edge + (arc & 1)
 
     # -- designs
 
@@ -880,6 +887,8 @@ class _Programme:
         self.row_status: list[highspy.HighsBasisStatus] = []
         self.column_status = np.full(arcs, highspy.HighsBasisStatus.kLower, object)
         self.known: set[bytes] = set()
+        most = min(2 * search.node.size + 2, 2 * _MOST_CUTS)
+        self.room = np.empty((most, core.n), np.uint8), np.empty(most, np.int64), np.empty(most)
         cuts = np.argsort(-search.cut_rise[: search.cuts], kind="stable")[:_FIRST_CUTS]
         for k in np.sort(cuts).tolist():
             self.offer(search.cut_arc[search.cut_first[k] : search.cut_first[k + 1]])
@@ -990,6 +999,8 @@ class _Programme:
         search, clock = self.search, self.search.clock
         rounds = 0
         begun_s, guided_s = clock.left_s, 0.0
+        free = [share * self.scale for share in _FREE]
+        total = 0.0
         while clock.has(until) and not search.solved:
             if not self._solve(clock.left_s - until * clock.limit_s):
                 break
@@ -1007,8 +1018,11 @@ class _Programme:
             if rose and rounds % 4 == 0:
                 search.eliminate(slack, bound)
             self._forget()
-            new = self.separate(self.value)
-            if not new and np.count_nonzero(self.active) == columns:
+            before, total = total, float(self.cost @ self.value)
+            if free:
+                if not self.separate(self.value, free[0]) or total < before * (1.0 + _RISE):
+                    free = free[1:]
+            elif not self.separate(self.value) and np.count_nonzero(self.active) == columns:
                 break
         if not search.solved and clock.has(0.0):
             self._guided()
@@ -1025,67 +1039,84 @@ class _Programme:
         whole = (use > 0.99).astype(np.uint8)
         search.build(core.cost * (1.0 - 0.9 * use), search.random.permutation(search.double), whole)
 
-    def separate(self, value: Floats) -> int:
-        """Add cuts that the values of the arcs violate; return how many."""
+    def separate(self, value: Floats, free: float = -1.0) -> int:
+        """Add cuts that the values of the arcs violate; return how many.
+
+        Parameters
+        ----------
+        value
+            Of each arc.
+        free
+            Edges up to this cost count as used, so that there are only cuts without.
+        """
         search = self.search
         new = 0
-        for e in np.flatnonzero(value[0::2] + value[1::2] > 1.0 + 1e-6).tolist():
+        use = value[0::2] + value[1::2]
+        for e in np.flatnonzero(use > 1.0 + 1e-6).tolist():
             new += self.offer(np.array([2 * e, 2 * e + 1]), at_least=False)
+        given = (search.core.cost <= free) & search.alive
+        support = np.flatnonzero((use > 1e-9) | given)
+        slots = _half_arcs(search.core, support)
         order = search.random.permutation(search.node.size)
-        found = self._cuts(search.node[order], search.outward[order], value, _CUTS_EACH)
+        there = np.stack([value[2 * support], value[2 * support + 1]], axis=1)
+        there[given[support]] = 1.0
+        found = self._cuts(
+            slots, search.node[order], search.outward[order], there.ravel(), skip=False
+        )
         for inside, outward in found[:_MOST_CUTS]:
             new += self.offer(self._border(inside, outward=outward))
-        return new + self._without_groups(value[0::2] + value[1::2], everything=not new)
+        return new + self._without_groups(np.where(given, 2.0, use), support, slots)
 
-    def _without_groups(self, use: Floats, *, everything: bool) -> int:
+    def _without_groups(self, use: Floats, support: Ints, slots: tuple[Ints, Ints, Ints]) -> int:
         """Add cuts that the use of edges violates when a group fails; return how many.
 
         A group that takes one edge's worth leaves another one, as soon as no other cut is
-        violated: until then only those that take more are looked at.
+        violated. Groups that take the same edges in use have the same violated cuts.
         """
         search, core = self.search, self.search.core
-        both = np.repeat(use, 2)
+        place = np.full(use.size, -1, np.int64)
+        place[support] = np.arange(support.size)
+        both = np.repeat(use[support], 2)
+        alike: dict[bytes, list[int]] = {}
+        for k, (edges, _) in enumerate(core.groups):
+            gone = place[edges]
+            gone = gone[gone >= 0]
+            if gone.size > 1 and use[support[gone]].sum() > 1.0 + 1e-6:
+                alike.setdefault(gone.tobytes(), []).append(k)
         new = 0
-        groups = core.groups
-        for k in search.random.permutation(len(groups)).tolist():
-            edges, nodes = groups[k]
-            taken = use[edges]
-            if np.count_nonzero(taken) < 2 or (taken.sum() <= 1.0 + 1e-6 and not everything):
-                continue
+        codes = list(alike)
+        for number in search.random.permutation(len(codes)).tolist():
+            gone = np.frombuffer(codes[number], np.int64)
             failed = both.copy()
-            failed[2 * edges] = failed[2 * edges + 1] = 0.0
-            if nodes.size > _SOME_NODES and not everything:
-                nodes = search.random.choice(nodes, _SOME_NODES, replace=False)
-            found = self._cuts(nodes, np.zeros(nodes.size, np.uint8), failed, 1)
-            # Many nodes lie behind the same cut.
-            for inside in {cut.tobytes(): cut for cut, _ in found}.values():
+            failed[2 * gone] = failed[2 * gone + 1] = 0.0
+            groups = [core.groups[k] for k in alike[codes[number]]]
+            nodes = np.unique(np.concatenate([nodes for _, nodes in groups]))
+            outward = np.zeros(nodes.size, np.uint8)
+            found = self._cuts(slots, nodes, outward, failed, skip=True)
+            for inside in {inside.tobytes(): inside for inside, _ in found}.values():
                 crossing = (inside[core.head] != inside[core.tail]) & search.alive
-                crossing[edges] = False
-                border = np.flatnonzero(crossing)
-                new += self.offer(np.concatenate([2 * border, 2 * border + 1]))
+                for edges, needs in groups:
+                    if inside[needs].any():
+                        left = crossing.copy()
+                        left[edges] = False
+                        border = np.flatnonzero(left)
+                        new += self.offer(np.concatenate([2 * border, 2 * border + 1]))
             if new > _MOST_CUTS:
                 break
         return new
 
     def _cuts(
-        self, node: Ints, outward: Mask, value: Floats, most_each: int
+        self,
+        slots: tuple[Ints, Ints, Ints],
+        node: Ints,
+        outward: Mask,
+        value: Floats,
+        *,
+        skip: bool,
     ) -> list[tuple[Bools, bool]]:
-        search = self.search
-        most = min(2 * most_each * node.size + 2, 2 * _MOST_CUTS)
-        inside = np.empty((most, search.core.n), np.uint8)
-        owner, short = np.empty(most, np.int64), np.empty(most)
+        inside, owner, short = self.room
         count = kernels.violated_cuts(
-            search.first,
-            search.neighbour,
-            search.arc,
-            search.core.root,
-            node,
-            outward,
-            value,
-            most_each,
-            inside,
-            owner,
-            short,
+            *slots, self.search.core.root, node, outward, value, skip, inside, owner, short
         )
         worst = np.argsort(-short[:count], kind="stable")
         return [(inside[k] != 0, bool(outward[owner[k]])) for k in worst.tolist()]

@@ -155,6 +155,50 @@ class RouteSite:
     hopeless: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True, eq=False)
+class _Links:
+    """Links that sites share, as a network over the nodes.
+
+    Parameters
+    ----------
+    keys
+        The links.
+    slots
+        Half-edges.
+    first, edges
+        Edges of link k: ``edges[first[k]:first[k + 1]]``.
+    open_price
+        Price of each link while nothing closes it.
+    """
+
+    keys: list[_Key]
+    slots: tuple[Ints, Ints, Ints]
+    first: Ints
+    edges: Ints
+    open_price: Floats
+
+    @staticmethod
+    def of(network: RouteNetwork, shared: Mapping[_Key, Ints]) -> _Links:
+        """Return links, each with at least one edge."""
+        ends = np.array([key[:2] for key in shared], np.int64).reshape(-1, 2)
+        first = np.cumsum([0, *(edges.size for edges in shared.values())])[:-1]
+        edges = np.concatenate([np.empty(0, np.int64), *shared.values()])
+        return _Links(
+            list(shared),
+            resilience.half_edges(network.n_nodes, ends[:, 0], ends[:, 1]),
+            first,
+            edges,
+            _PER_M * np.add.reduceat(network.length_m[edges], first) if shared else np.empty(0),
+        )
+
+    def price(self, closed: NDArray[np.uint8]) -> Floats:
+        """Return the price of each link, infinite where one of its edges is closed."""
+        if not self.keys:
+            return self.open_price
+        shut = np.maximum.reduceat(closed[self.edges], self.first) != 0
+        return np.where(shut, np.inf, self.open_price)
+
+
 class RouteSearch:
     """Ways of all sites, what they cost, and changes that make them cheaper.
 
@@ -176,6 +220,9 @@ class RouteSearch:
         m, n = network.tail.size, network.n_nodes
         self.used = np.zeros(m, np.int64)
         self.users: dict[_Key, int] = {}
+        #: Edges of the links that others can be led over, too, and what is made of them.
+        self.shared: dict[_Key, Ints] = {}
+        self.as_graph: _Links | None = None
         self.ways: list[tuple[Way, ...]] = [() for _ in self.sites]
         self.is_stop = np.zeros(n, bool)
         self.is_stop[network.stops] = True
@@ -223,7 +270,11 @@ class RouteSearch:
             count = self.users.get(key, 0)
             self.users[key] = count + 1
             if not count:
-                self.used[list(key[2])] += self.cores
+                edges = np.array(key[2], np.int64)
+                self.used[edges] += self.cores
+                if key[1] < self.network.n_nodes and key[0] != key[1]:
+                    self.shared[key] = edges
+                    self.as_graph = None
 
     def remove(self, site: int) -> None:
         """Take all ways of a site out."""
@@ -233,6 +284,8 @@ class RouteSearch:
                 if not self.users[key]:
                     del self.users[key]
                     self.used[list(key[2])] -= self.cores
+                    if self.shared.pop(key, None) is not None:
+                        self.as_graph = None
         self.ways[site] = ()
 
     def put(self, site: int, ways: Iterable[Way]) -> None:
@@ -282,20 +335,15 @@ class RouteSearch:
 
     def _search(self, site: int, price: Floats, closed: NDArray[np.uint8]) -> Way | None:
         net, each = self.network, self.sites[site]
-        links = [key for key in self.users if key[1] < net.n_nodes and key[0] != key[1]]
-        ends = np.array([key[:2] for key in links], np.int64).reshape(-1, 2)
-        link_price = np.array(
-            [
-                np.inf if closed[list(key[2])].any() else _PER_M * net.length_m[list(key[2])].sum()
-                for key in links
-            ]
-        )
+        if self.as_graph is None:
+            self.as_graph = _Links.of(net, self.shared)
+        links = self.as_graph
         origin, via, heap, slot = self.room
         found = kernels.route(
             *net.slots,
-            *resilience.half_edges(net.n_nodes, ends[:, 0], ends[:, 1]),
+            *links.slots,
             price,
-            link_price,
+            links.price(closed),
             each.node,
             self.goal,
             self.distance,
@@ -311,7 +359,7 @@ class RouteSearch:
         while origin[node] >= 0:
             steps.append((int(via[node]), int(origin[node])))
             node = int(origin[node])
-        return self._runs(steps[::-1], links)
+        return self._runs(steps[::-1], links.keys)
 
     def _runs(self, steps: list[tuple[int, int]], links: list[_Key]) -> Way:
         """Part steps (edge or link, where from) into runs."""

@@ -277,6 +277,31 @@ def _reach_without(
 
 
 @njit(cache=True, nogil=True)
+def _cut_off(
+    first: Ints,
+    neighbour: Ints,
+    edge: Ints,
+    chosen: Mask,
+    root: int,
+    members: Ints,
+    needs: Ints,
+    down: Mask,
+    seen: Mask,
+    stack: Ints,
+) -> int:
+    """Return a node of `needs` that the failure of `members` cuts off, or -1."""
+    for e in members:
+        down[e] = 1
+    _reach_without(first, neighbour, edge, chosen, down, root, seen, stack)
+    for e in members:
+        down[e] = 0
+    for t in needs:
+        if not seen[t]:
+            return int(t)
+    return -1
+
+
+@njit(cache=True, nogil=True)
 def _broken_group(
     first: Ints,
     neighbour: Ints,
@@ -303,14 +328,20 @@ def _broken_group(
         # A single edge is what `survey` looks at.
         if used < 2:
             continue
-        for k in range(group_first[g], group_first[g + 1]):
-            down[group_edge[k]] = 1
-        _reach_without(first, neighbour, edge, chosen, down, root, seen, stack)
-        for k in range(group_first[g], group_first[g + 1]):
-            down[group_edge[k]] = 0
-        for k in range(need_first[g], need_first[g + 1]):
-            if not seen[need_node[k]]:
-                return g, need_node[k]
+        t = _cut_off(
+            first,
+            neighbour,
+            edge,
+            chosen,
+            root,
+            group_edge[group_first[g] : group_first[g + 1]],
+            need_node[need_first[g] : need_first[g + 1]],
+            down,
+            seen,
+            stack,
+        )
+        if t >= 0:
+            return g, t
     return -1, -1
 
 
@@ -531,7 +562,8 @@ def prune(
     slot = np.empty(count, np.int64)
     down = np.zeros(chosen.shape[0], np.uint8)
     seen = np.empty(count, np.uint8)
-    code = np.empty(chosen.shape[0], np.uint64)
+    code = np.zeros(chosen.shape[0], np.uint64)
+    basis = np.empty(group_edge.shape[0], np.uint64)
     behind = np.empty(count, np.int64)
     mixed = np.empty(count, np.uint64)
     tested = np.zeros(chosen.shape[0], np.uint8)
@@ -600,25 +632,75 @@ def prune(
                     if code[other] == code[e]:
                         tested[other] = 1
             continue
-        g, _ = _broken_group(
+        if _group_needs(
             first,
             neighbour,
             edge,
             chosen,
-            0,
+            e,
+            code,
+            basis,
             group_first,
             group_edge,
             need_first,
             survivors,
-            0,
             down,
             seen,
             visited,
-        )
-        if g >= 0:
+        ):
             chosen[e] = 1
         else:
             stale = True
+
+
+@njit(cache=True, nogil=True)
+def _group_needs(
+    first: Ints,
+    neighbour: Ints,
+    edge: Ints,
+    chosen: Mask,
+    gone: int,
+    code: NDArray[np.uint64],
+    basis: NDArray[np.uint64],
+    group_first: Ints,
+    group_edge: Ints,
+    need_first: Ints,
+    need_node: Ints,
+    down: Mask,
+    seen: Mask,
+    stack: Ints,
+) -> bool:
+    """Say whether a group cuts off a node as soon as an edge is gone, and not before.
+
+    Edges are a cut, or hold one, if the codes of some of them (`_cut_pairs`) add up to
+    nothing. Only where the code of the edge is a sum of codes of a group, the two together
+    can take more than the group alone. Behind a bridge, whose code is nothing, is no need.
+    """
+    if code[gone] == 0:
+        return False
+    for g in range(group_first.shape[0] - 1):
+        members = group_edge[group_first[g] : group_first[g + 1]]
+        size = 0
+        rest = code[gone]
+        for e in members:
+            if e == gone:
+                size = -1
+                break
+            if not chosen[e]:
+                continue
+            value = code[e]
+            for i in range(size):
+                value = min(value, value ^ basis[i])
+            if value != 0:
+                basis[size] = value
+                size += 1
+                rest = min(rest, rest ^ value)
+        if size < 0 or rest != 0:
+            continue
+        needs = need_node[need_first[g] : need_first[g + 1]]
+        if _cut_off(first, neighbour, edge, chosen, 0, members, needs, down, seen, stack) >= 0:
+            return True
+    return False
 
 
 @njit(cache=True, nogil=True)
@@ -793,25 +875,34 @@ def _push_flow(
     arc: Ints,
     room: Floats,
     source: int,
-    target: int,
+    goal: Mask,
     turn: int,
     enough: float,
     origin: Ints,
     via: Ints,
     queue: Ints,
     seen: Mask,
-) -> float:
-    """Send up to `enough` from source to target; `room` becomes what is left.
+    changed: Ints,
+) -> tuple[float, int]:
+    """Send up to `enough` from source to any goal; `room` becomes what is left.
 
-    Afterwards `seen` holds what the source still reaches, if the flow is less.
+    Afterwards `seen` holds what the source still reaches, if the flow is less, and
+    `changed` the arcs whose room is another one, if there is place for them.
+
+    Returns
+    -------
+    tuple
+        The flow, and the number of arcs changed.
     """
     flow = 0.0
+    steps = 0
     while flow < enough:
         seen[:] = 0
         seen[source] = 1
         queue[0] = source
         read, write = 0, 1
-        while read < write and not seen[target]:
+        end = -1
+        while read < write and end < 0:
             v = queue[read]
             read += 1
             for p in range(first[v], first[v + 1]):
@@ -822,20 +913,38 @@ def _push_flow(
                     via[w] = arc[p] ^ turn
                     queue[write] = w
                     write += 1
-        if not seen[target]:
+                    if goal[w]:
+                        end = w
+                        break
+        if end < 0:
             break
         amount = enough - flow
-        v = target
+        v = end
         while v != source:
             amount = min(amount, room[via[v]])
             v = origin[v]
-        v = target
+        v = end
         while v != source:
             room[via[v]] -= amount
             room[via[v] ^ 1] += amount
+            if steps < changed.shape[0]:
+                changed[steps] = via[v]
+            steps += 1
             v = origin[v]
         flow += amount
-    return flow
+    return flow, steps
+
+
+@njit(cache=True, nogil=True)
+def _refill(room: Floats, value: Floats, changed: Ints, steps: int) -> None:
+    """Undo what `_push_flow` did."""
+    if steps > changed.shape[0]:
+        room[:] = value
+        return
+    for i in range(steps):
+        a = changed[i]
+        room[a] = value[a]
+        room[a ^ 1] = value[a ^ 1]
 
 
 @njit(cache=True, nogil=True)
@@ -847,7 +956,7 @@ def violated_cuts(
     node: Ints,
     outward: Mask,
     value: Floats,
-    most_each: int,
+    skip: bool,
     inside: Mask,
     owner: Ints,
     short: Floats,
@@ -860,8 +969,8 @@ def violated_cuts(
         As for `dual_ascent`.
     value
         Value of each arc.
-    most_each
-        Cuts to look for per demand; each has no arc in common with the one before.
+    skip
+        Whether to pass over nodes in sets that were found around others.
     inside, owner, short
         out: the nodes in each set, the demand it belongs to, and how much is missing.
 
@@ -875,49 +984,53 @@ def violated_cuts(
     via = np.empty(count, np.int64)
     queue = np.empty(count, np.int64)
     seen = np.empty(count, np.uint8)
-    back = np.empty(count, np.uint8)
+    done = np.zeros(count, np.uint8)
+    # No cut with less than 1 parts the root from nodes that enough leads to (or from).
+    goals = np.zeros((2, count), np.uint8)
+    goals[:, root] = 1
+    room = value.copy()
+    changed = np.empty(4 * count, np.int64)
     found = 0
     for k in range(node.shape[0]):
-        base = value.copy()
-        turn = 1 if outward[k] else 0
-        for _ in range(most_each):
-            if found + 2 > owner.shape[0]:
-                return found
-            room = base.copy()
-            flow = _push_flow(
-                first, neighbour, arc, room, root, node[k], turn, 1.0, origin, via, queue, seen
-            )
-            if flow > 1.0 - 1e-5:
-                break
-            # The set farthest from the root, and the one next to it.
-            back[:] = 0
-            back[node[k]] = 1
-            queue[0] = node[k]
-            depth = 1
-            while depth > 0:
-                depth -= 1
-                v = queue[depth]
-                for p in range(first[v], first[v + 1]):
-                    w = neighbour[p]
-                    if not back[w] and room[(arc[p] ^ 1) ^ turn] > 1e-9:
-                        back[w] = 1
-                        queue[depth] = w
-                        depth += 1
-            same = True
-            for v in range(count):
-                inside[found, v] = back[v]
-                inside[found + 1, v] = 1 - seen[v]
-                same = same and back[v] == 1 - seen[v]
+        if found + 2 > owner.shape[0]:
+            break
+        turn = 0 if outward[k] else 1
+        goal = goals[turn]
+        if goal[node[k]] or (skip and done[node[k]]):
+            continue
+        flow, steps = _push_flow(
+            first, neighbour, arc, room, node[k], goal, turn, 1.0, origin, via, queue, seen, changed
+        )
+        if flow > 1.0 - 1e-5:
+            goal[node[k]] = 1
+            _refill(room, value, changed, steps)
+            continue
+        # The set next to the node, and the one farthest from it.
+        same = True
+        back = inside[found + 1]
+        back[:] = 1
+        depth = 0
+        for v in range(count):
+            inside[found, v] = seen[v]
+            if goal[v]:
+                back[v] = 0
+                queue[depth] = v
+                depth += 1
+        while depth > 0:
+            depth -= 1
+            v = queue[depth]
+            for p in range(first[v], first[v + 1]):
+                w = neighbour[p]
+                if back[w] and room[(arc[p] ^ 1) ^ turn] > 1e-9:
+                    back[w] = 0
+                    queue[depth] = w
+                    depth += 1
+        _refill(room, value, changed, steps)
+        for v in range(count):
+            same = same and back[v] == seen[v]
+            done[v] |= seen[v]
+        for _ in range(1 if same else 2):
             owner[found] = k
             short[found] = 1.0 - flow
             found += 1
-            if not same:
-                owner[found] = k
-                short[found] = 1.0 - flow
-                found += 1
-            for v in range(count):
-                for p in range(first[v], first[v + 1]):
-                    w = neighbour[p]
-                    if (back[v] and not back[w]) or (not seen[v] and seen[w]):
-                        base[(arc[p] ^ 1) ^ turn] = 1.0
     return found
