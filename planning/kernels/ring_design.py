@@ -970,7 +970,8 @@ def violated_cuts(
     value
         Value of each arc.
     skip
-        Whether to pass over nodes in sets that were found around others.
+        Whether to pass over nodes in sets that were found around others, where all
+        demands have one direction.
     inside, owner, short
         out: the nodes in each set, the demand it belongs to, and how much is missing.
 

@@ -16,6 +16,7 @@ from benchmarks.network import read_sndlib
 from benchmarks.steiner import road_network
 from data.errors import CancelledError, InputError
 from planning import resilience, ring_design
+from planning.kernels import ring_design as kernels
 from planning.ring_design import Exposure, RingDesign
 from tests.vectors import shared_path
 
@@ -119,7 +120,15 @@ def problems(draw: st.DrawFn) -> dict[str, Any]:
     node = st.integers(0, n - 1)
     ends = draw(st.lists(st.tuples(node, node), min_size=1, max_size=9))
     price = draw(
-        st.sampled_from([st.integers(0, 6).map(float), st.just(1.0), st.floats(0.01, 50.0)])
+        st.sampled_from(
+            [
+                st.integers(0, 6).map(float),
+                st.just(1.0),
+                st.floats(0.01, 50.0),
+                # Fibres in a cable beside trenches to dig.
+                st.sampled_from([0.0, 0.002, 0.02, 1.0, 1.5]),
+            ]
+        )
     )
     edge = st.integers(0, len(ends) - 1)
     groups = draw(st.lists(st.lists(edge, min_size=1, max_size=3, unique=True), max_size=2))
@@ -154,14 +163,86 @@ def test_no_time_still_gives_a_design_and_a_bound(problem: dict[str, Any]) -> No
     assert design.lower_bound <= cheapest(problem) * (1.0 + 1e-12)
 
 
-def denser(seed: int, n: int = 30) -> dict[str, Any]:
+class _Untrimmed(ring_design._Search):
+    """A search that rules no edge out and keeps bounds even above its best design."""
+
+    raw = 0.0
+
+    def raise_lower(self, bound: float) -> None:
+        self.raw = max(self.raw, bound)
+        super().raise_lower(bound)
+
+    def eliminate(self, *_: Any) -> bool:
+        return False
+
+
+def untrimmed(problem: dict[str, Any]) -> tuple[ring_design._Core, _Untrimmed] | None:
+    """Return the core of a problem and a search with a first bound, None without any need."""
+    ends = np.array(problem["ends"], np.int64)
+    roots, sites, guarded = (
+        np.unique(np.array(problem[name], np.int64)) for name in ("roots", "terminals", "protect")
+    )
+    groups = {name: np.unique(np.array(edges)) for name, edges in problem["groups"].items()}
+    core = ring_design._Core.of(
+        ring_design._Problem(
+            problem["n"], ends[:, 0], ends[:, 1], np.array(problem["cost"]), roots,
+            np.setdiff1d(np.union1d(sites, guarded), roots), np.setdiff1d(guarded, roots),
+            groups, problem["dual_homing"],
+        )
+    )  # fmt: skip
+    if not core.need.any():
+        return None
+    search = _Untrimmed(core, ring_design._Clock(5.0, lambda _: None))
+    search.begin([])
+    search.ascend(guided=True)
+    return core, search
+
+
+@settings(max_examples=100, deadline=None)
+@given(problems())
+def test_no_design_costs_less_than_the_programme(problem: dict[str, Any]) -> None:
+    if (made := untrimmed(problem)) is None:
+        return
+    core, search = made
+    ring_design._Programme(search).run(until=0.0)
+    least = cheapest(problem)
+    assert core.fixed_cost + search.raw <= least * (1.0 + 1e-9) + 1e-12
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_design_crosses_every_cut(seed: int) -> None:
+    problem = denser(seed, ducts=40)
+    # Ducts that are alike but for what nothing protects some site from.
+    for k, site in enumerate(problem["protect"]):
+        beside = [e for e, pair in enumerate(problem["ends"]) if site in pair]
+        problem["groups"][f"all of {site}"] = [*problem["groups"][f"duct {k}"], *beside]
+    made = untrimmed(problem)
+    assert made is not None
+    core, search = made
+    programme = ring_design._Programme(search)
+    begun = len(programme.rows)
+    rng = np.random.default_rng(seed)
+    for free in (-1.0, 2.0, 10.0, 20.0):
+        for share in (0.2, 0.5):
+            value = rng.choice([0.0, 0.5, 1.0], 2 * core.tail.size, p=[1 - share, *[share / 2] * 2])
+            programme.separate(value, free)
+    assert len(programme.rows) > begun + 20
+    for _ in range(40):
+        price = core.cost * rng.uniform(0.1, 3.0, core.cost.size)
+        design = np.zeros(core.tail.size, np.uint8)
+        assert search.build(price, rng.permutation(search.double), design) < math.inf
+        for row, at_least in zip(programme.rows, programme.at_least, strict=True):
+            assert not at_least or design[row >> 1].any()
+
+
+def denser(seed: int, n: int = 30, ducts: int = 8) -> dict[str, Any]:
     """A network of middling size, with ducts that several edges share."""
     rng = np.random.default_rng(seed)
     place = rng.uniform(0.0, 100.0, (n, 2))
     graph = nx.random_geometric_graph(n, 32.0, pos=dict(enumerate(place.tolist())))
     ends = [(int(a), int(b)) for a, b in graph.edges]
     length = [float(np.hypot(*(place[a] - place[b]))) for a, b in ends]
-    groups = {f"duct {i}": rng.choice(len(ends), 3, replace=False).tolist() for i in range(8)}
+    groups = {f"duct {i}": rng.choice(len(ends), 3, replace=False).tolist() for i in range(ducts)}
     sites = rng.choice(n, 12, replace=False).tolist()
     return {
         "n": n,
@@ -195,6 +276,63 @@ def test_protected_sites_have_no_bridge_also_at_duct_level(seed: int) -> None:
     assert survive.group[free].all()
     if problem["dual_homing"]:
         assert survive.root[free].all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_edge_is_left_that_nothing_needs(seed: int) -> None:
+    problem = denser(seed)
+    design = solved(problem, time_limit_s=0.0)
+    check(problem, design)
+    best = survives(problem, range(len(problem["ends"])))
+    guarded, sites = set(problem["protect"]), {*problem["terminals"], *problem["protect"]}
+    for edge in design.edges.tolist():
+        rest = [e for e in design.edges.tolist() if e != edge]
+        connects = sites <= reached(problem["n"], problem["ends"], rest, problem["roots"])
+        mine = survives(problem, rest)
+        assert not connects or any(guarded & nodes - mine[risk] for risk, nodes in best.items())
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("skip", [False, True])
+def test_violated_cuts_are_all_found_and_are_violated(seed: int, skip: bool) -> None:
+    rng = np.random.default_rng(seed)
+    n, m, root = 12, 24 if skip else 30, 0
+    tail = rng.integers(0, n, m)
+    head = (tail + rng.integers(1, n, m)) % n
+    value = rng.choice([0.0, 0.3, 0.5, 1.0], 2 * m, p=[0.3, 0.3, 0.2, 0.2])
+    if skip:
+        value[1::2] = value[0::2]
+    graph = nx.DiGraph()
+    graph.add_nodes_from(range(n))
+    for e, (a, b) in enumerate(zip(tail.tolist(), head.tolist(), strict=True)):
+        for start, end, amount in ((a, b, value[2 * e]), (b, a, value[2 * e + 1])):
+            before = graph.get_edge_data(start, end, {"capacity": 0.0})["capacity"]
+            graph.add_edge(start, end, capacity=before + amount)
+    first, neighbour, edge = resilience.half_edges(n, tail, head)
+    arc = 2 * edge + (tail[edge] != np.repeat(np.arange(n), np.diff(first)))
+    node = np.arange(1, n) if skip else np.tile(np.arange(1, n), 2)
+    outward = (np.arange(node.size) >= n - 1).astype(np.uint8)
+    inside, owner = np.zeros((4 * n, n), np.uint8), np.zeros(4 * n, np.int64)
+    count = kernels.violated_cuts(
+        first, neighbour, arc, root, node, outward, value, skip, inside, owner, np.zeros(4 * n)
+    )
+    found = set()
+    for chosen, k in zip(inside[:count] != 0, owner[:count].tolist(), strict=True):
+        assert chosen[node[k]]
+        assert not chosen[root]
+        there, back = chosen[head] & ~chosen[tail], chosen[tail] & ~chosen[head]
+        if outward[k]:
+            there, back = back, there
+        assert value[0::2][there].sum() + value[1::2][back].sum() < 1.0 - 1e-5
+        found.update((int(v), 0) for v in np.flatnonzero(chosen) if skip)
+        found.add((int(node[k]), int(outward[k])))
+    short = set()
+    for v, out in zip(node.tolist(), outward.tolist(), strict=True):
+        ends = (v, root) if out else (root, v)
+        if nx.minimum_cut_value(graph, *ends) < 1.0 - 1e-5:
+            short.add((v, out))
+    assert found == short
+    assert short
 
 
 def test_what_exists_is_used_first_and_protection_costs_more() -> None:
