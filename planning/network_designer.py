@@ -53,11 +53,13 @@ TREE_BESIDE, TREE_ALONE, RING, BUDGETS, STEPS = 0.12, 0.6, 0.5, 0.1, 0.28
 #: Shares of a tree's time for the first try, whose bound holds, and for one that follows.
 _FIRST, _NEXT = 0.5, 0.06
 
-#: Share of a ring's time for the bound, in which a design without regard to fibres is found,
-#: too, and the share that is spent when ways have been led within that design; in the rest
-#: they are led anew. The second bound's share is for networks in which no cable can run out
-#: of fibres: there that design is the one.
-_BOUND, _WITHIN = (0.5, 0.93), 0.95
+#: Shares of a ring's time for leading ways first, and for the bound, in which a design
+#: without regard to fibres is found, too. The second pair is for networks in which no cable
+#: can run out of fibres: there that design is the one.
+_LEAD, _BOUND = (0.1, 0.02), (0.5, 0.93)
+
+#: Share that is spent when ways have been led within that design; then they are led anew.
+_WITHIN = 0.95
 
 #: Shares of the bound's time in which it looks for designs itself.
 _SEARCH = (0.15, 0.4)
@@ -440,8 +442,9 @@ class Designer:
         clock = _Clock(limit_s, on_progress)
         leader = _Leader(self, whole, protect_todo, protect_live)
         leader.begin([choice.ways for choice in start])
-        leader.search.improve(_STALE, clock.until(0.1))
         scarce = 0 if leader.search.scarce else 1
+        lead, bound = _LEAD[scarce], _BOUND[scarce]
+        leader.search.improve(_STALE, clock.until(lead))
         live = np.flatnonzero(whole.link >= 0)
         found = ring_design(
             whole.n_nodes,
@@ -453,9 +456,9 @@ class Designer:
             protect=protect,
             groups=whole.groups,
             known=[np.r_[np.flatnonzero(leader.search.used), live]],
-            time_limit_s=_BOUND[scarce] * limit_s,
+            time_limit_s=bound * limit_s,
             search_share=_SEARCH[scarce],
-            on_progress=lambda done: on_progress(_BOUND[scarce] * done),
+            on_progress=lambda done: on_progress(lead + bound * done),
         )
         if leader.search.cost > found.lower_bound * (1.0 + 1e-9):
             leader.restrict(found.edges, clock.until(_WITHIN))

@@ -585,10 +585,12 @@ def _solve(
         return np.zeros(core.tail.size, np.uint8), 0.0
     search = _Search(core, clock)
     search.begin(starts)
-    search.ascend(guided=False)
+    search.ascend()
+    first = search.upper
     search.vary(until=1.0 - search_share, stale=150)
     if not search.solved and clock.has(0.0):
-        search.ascend(guided=True)
+        if search.upper < first:
+            search.ascend()
         search.eliminate(search.slack, search.dual)
         programme = _Programme(search)
         programme.run(until=0.5 * search_share)
@@ -787,8 +789,8 @@ class _Search:
         guide[2 * used + ~onward] = 1
         return guide
 
-    def ascend(self, *, guided: bool) -> None:
-        """Raise the bound by a dual ascent, guided by the best design or not; keep its cuts."""
+    def ascend(self) -> None:
+        """Raise the bound by a dual ascent, guided by the best design; keep its cuts."""
         edges = self.core.tail.size
         room = 30 * self.node.size + 1000
         self.cut_first = np.zeros(room + 1, np.int64)
@@ -802,7 +804,7 @@ class _Search:
             self.core.root,
             self.node,
             self.outward,
-            self.guide() if guided else np.zeros(2 * edges, np.uint8),
+            self.guide(),
             self.slack,
             self.cut_first,
             self.cut_arc,
@@ -1400,7 +1402,7 @@ def warm_up() -> None:
     core = _Core.of(problem)
     search = _Search(core, _Clock(60.0, lambda _: None))
     search.begin([])
-    search.ascend(guided=True)
+    search.ascend()
     search.vary(until=0.0, stale=3)
     search.eliminate(search.slack, search.dual)
     programme = _Programme(search)

@@ -194,7 +194,7 @@ def untrimmed(problem: dict[str, Any]) -> tuple[ring_design._Core, _Untrimmed] |
         return None
     search = _Untrimmed(core, ring_design._Clock(5.0, lambda _: None))
     search.begin([])
-    search.ascend(guided=True)
+    search.ascend()
     return core, search
 
 
