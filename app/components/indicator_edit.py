@@ -44,31 +44,32 @@ def _seen(name: str, version: int) -> int:
     return seen
 
 
-def _forget(name: str) -> None:
-    """Take a form's fields anew from what is kept."""
-    st.session_state.pop(f"indicators.seen.{name}", None)
-    generation = st.session_state.get("indicators.generation", 0)
-    st.session_state["indicators.generation"] = generation + 1
+def _forget(form: str, name: str = "") -> None:
+    """Take a form's fields anew from what is kept; others stay as somebody has filled them."""
+    st.session_state.pop(f"indicators.seen.{name or form}", None)
+    st.session_state[f"indicators.generation.{form}"] = _generation(form) + 1
 
 
-def _generation() -> int:
-    generation: int = st.session_state.get("indicators.generation", 0)
+def _generation(form: str) -> int:
+    generation: int = st.session_state.get(f"indicators.generation.{form}", 0)
     return generation
 
 
 def _value(area: Workspace, definition: Definition, values: list[Value]) -> None:
     known = {item.key: item for item in reversed(values)}
+    form = f"value.{definition.indicator}"
     key: str = st.selectbox(
         _("Value"),
         [_NEW, *known],
         format_func=lambda key: _value_name(known.get(key), definition),
-        key=f"indicators.value.{definition.indicator}.{_generation()}",
+        key=f"indicators.{form}.{_generation(form)}",
     )
     old = known.get(key)
-    name = f"value.{definition.indicator}.{key}"
+    name = f"{form}.{key}"
     version = _seen(name, 0 if old is None else old.version)
-    with st.form(f"indicators.{name}.{_generation()}", border=False):
-        fields = _value_fields(name, definition, old)
+    shown = f"indicators.{name}.{_generation(form)}"
+    with st.form(shown, border=False):
+        fields = _value_fields(shown, definition, old)
         buttons = st.container(horizontal=True)
         save = buttons.form_submit_button(_("Save"), type="primary", icon=":material/save:")
         remove = old is not None and buttons.form_submit_button(
@@ -85,19 +86,19 @@ def _value(area: Workspace, definition: Definition, values: list[Value]) -> None
                     key=key or None,
                     expected_version=None if old is None else version,
                 ),
-                _forget(name),
+                _forget(form, name),
             ),
             _("The value was kept."),
         )
         if not done and old is not None and old.version != version:
-            _forget(name)
+            _forget(form, name)
     if remove:
         indicator_data.attempt(
             lambda: (
                 indicator_values.remove(
                     identity.records(), identity.actor(), area, key, expected_version=version
                 ),
-                _forget(name),
+                _forget(form, name),
             ),
             _("The value was removed; the history keeps it."),
         )
@@ -115,8 +116,7 @@ def _value_name(item: Value | None, definition: Definition) -> str:
     return " · ".join(part for part in (day, item.zone_code, number) if part)
 
 
-def _value_fields(name: str, definition: Definition, old: Value | None) -> dict[str, Any]:
-    key = f"indicators.{name}.{_generation()}"
+def _value_fields(key: str, definition: Definition, old: Value | None) -> dict[str, Any]:
     first, second, third, fourth = st.columns(4)
     unit = "%" if definition.unit == "%" else indicator_labels.unit(definition.unit)
     fields: dict[str, Any] = {
@@ -177,9 +177,10 @@ def _value_fields(name: str, definition: Definition, old: Value | None) -> dict[
 
 def _definition(area: Workspace, definition: Definition) -> None:
     name = f"definition.{definition.indicator}"
+    shown = f"indicators.{name}.{_generation(name)}"
     version = _seen(name, definition.version)
-    with st.form(f"indicators.{name}.{_generation()}", border=False):
-        fields = _definition_fields(f"indicators.{name}.{_generation()}", definition)
+    with st.form(shown, border=False):
+        fields = _definition_fields(shown, definition)
         buttons = st.container(horizontal=True)
         save = buttons.form_submit_button(_("Save"), type="primary", icon=":material/save:")
         remove = buttons.form_submit_button(_("Remove the indicator"), icon=":material/delete:")
@@ -295,7 +296,7 @@ def add(area: Workspace) -> None:
         The workspace.
     """
     with st.expander(_("Add an indicator"), icon=":material/add:"):
-        key = f"indicators.new.{_generation()}"
+        key = f"indicators.new.{_generation('new')}"
         kind: str = st.segmented_control(
             _("Kind"),
             list(indicator_definitions.KINDS),
@@ -382,7 +383,7 @@ def _upload(area: Workspace) -> None:
     )
     style.uploader_text(_("Choose a file"))
     file = st.file_uploader(
-        _("Table"), type=["csv", "xlsx"], key=f"indicators.upload.{_generation()}"
+        _("Table"), type=["csv", "xlsx"], key=f"indicators.upload.{_generation('upload')}"
     )
     if file is None or not st.button(_("Read the table"), type="primary", icon=":material/upload:"):
         return

@@ -135,6 +135,18 @@ def test_a_value_is_entered_changed_and_removed(start, own) -> None:
     assert indicator_values.read(own, records, "email_use") == []
 
 
+def test_keeping_a_value_leaves_the_definition_as_somebody_has_filled_it(start, own) -> None:
+    app = part(start(own, "indicators", "en"), "One indicator")
+    app.selectbox(key="keep.indicator").set_value("email_use").run()
+    # What is typed lives in the browser as long as the field stays the same.
+    target = app.number_input(key="indicators.definition.email_use.0.target").proto.id
+    app.number_input(key="indicators.value.email_use..0.value").set_value(95.0)
+    button(app, "Save").click().run()
+    healthy(app)
+    assert app.number_input(key="indicators.value.email_use..1.value").value is None
+    assert app.number_input(key="indicators.definition.email_use.0.target").proto.id == target
+
+
 def test_a_bad_value_is_one_sentence(start, own) -> None:
     app = part(start(own, "indicators", "vi"), "One indicator")
     app.selectbox(key="keep.indicator").set_value("email_use").run()
@@ -156,8 +168,8 @@ def test_a_definition_gets_a_target_and_a_new_one_is_added(start, own) -> None:
     item = indicator_definitions.read(own, records)["email_use"]
     assert (item.target, item.target_year) == (99.0, 2030)
     part(app, "Table")
-    app.text_input(key="indicators.new.1.code").set_value("poles")
-    app.text_input(key="indicators.new.1.figure.vi").set_value("Cột treo cáp")
+    app.text_input(key="indicators.new.0.code").set_value("poles")
+    app.text_input(key="indicators.new.0.figure.vi").set_value("Cột treo cáp")
     button(app, "Add").click().run()
     healthy(app)
     assert indicator_definitions.read(own, records)["poles"].title_vi == "Cột treo cáp"

@@ -33,8 +33,11 @@ def served(computed: Workspace, tmp_path_factory) -> Iterator[tuple[str, Workspa
 
 def settled(page: Page) -> None:
     """Wait until the page has been run to its end and shows nothing of an earlier run."""
-    # What was done last takes a moment to start a run.
-    page.wait_for_timeout(100)
+    # What was done last takes a moment to start a run; it is the browser's clock that counts.
+    page.evaluate(
+        """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
+             () => setTimeout(done, 100))))"""
+    )
     page.wait_for_function(
         """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState
                  === "notRunning" && document.querySelector("h1")
