@@ -455,6 +455,8 @@ def _tradeoff(
         if tree is not choice or request.budget is None:
             rows.append(_measured(designer, "connect", tree, assumed))
     order = _by_need(problem, before)
+    last = "protect" if order else "connect"
+    end = _point(designer, last, _price(designer, choice), choice.gap, after)
     counts = np.unique(np.linspace(0, len(order), request.points + 1).round().astype(int))
     proven = tree.bound if tree is not choice else 0.0
     for number, count in enumerate(counts[1:-1].tolist()):
@@ -466,8 +468,10 @@ def _tradeoff(
             proven = max(proven, some.bound)
             some = replace(some, bound=proven, gap=relative_gap(some.cost, proven))
             rows.append(_measured(designer, "protect", some, assumed))
-    last = "protect" if order else "connect"
-    rows.append(_point(designer, last, _price(designer, choice), choice.gap, after))
+            if full is choice and all(rows[-1][x] == end[x] for x in ("connected", "protected")):
+                # It does all that the design does, and no less than that costs.
+                rows[-1]["gap"] = relative_gap(some.cost, max(proven, full.bound))
+    rows.append(end)
     frame = pd.DataFrame(rows, columns=list(_TRADEOFF))
     if request.budget is not None:
         frame = frame[frame["cost"] <= max(request.budget, rows[-1]["cost"])]

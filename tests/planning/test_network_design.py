@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from data import schema
 from data.errors import CancelledError, InputError
 from planning import cost, dedicated_network, network_design, network_phases
 from planning.network_design import NetworkDesign, NetworkDesignRequest
+from planning.network_designer import Choice, Designer
 from planning.network_phases import PhaseRequest
+from planning.steiner import relative_gap
 from tests.planning import fibre_areas, networks
 from tests.planning.fibre_areas import MemoryArea, roads, segments
 
@@ -345,6 +348,28 @@ def test_the_trade_off_leads_from_today_to_the_design(ringed) -> None:
         assert not (a.cost <= b.cost and a.connected > b.connected and a.protected > b.protected)
     assert table["protected"].iloc[-1] == 4
     assert table["lost_hours"].iloc[-1] == table["lost_hours"].min()
+
+
+def test_what_does_all_that_the_design_does_shares_its_bound(ringed, monkeypatch) -> None:
+    there, _ = ringed
+    whole: list[Choice] = []
+    price = network_design._price
+
+    def less(self: Designer, full: Choice, *_: Any, share: float) -> Choice:
+        whole.append(full)
+        return replace(full, cost=0.99 * full.cost, bound=0.0, gap=np.inf)
+
+    def cheaper(designer: Designer, choice: Choice) -> float:
+        found = bool(whole) and choice.cost == 0.99 * whole[0].cost
+        return price(designer, choice) * (0.99 if found else 1.0)
+
+    monkeypatch.setattr(Designer, "ring_or_less", less)
+    monkeypatch.setattr(network_design, "_price", cheaper)
+    request = NetworkDesignRequest(protect=("district",), time_limit_s=3.0, points=3)
+    result = network_design.design(there, request)
+    last = result.tradeoff.iloc[-1]
+    assert last["cost"] == pytest.approx(0.99 * result.cost.typical)
+    assert last["gap"] == relative_gap(0.99 * whole[0].cost, result.bound)
 
 
 def test_with_a_budget_as_many_are_protected_as_it_pays(ringed) -> None:
