@@ -41,7 +41,7 @@ def routes(plan: Plan, made: Made) -> Facts:
         (_("Fibre and ducts of"), request["owner"] or _("all owners")),
         (_("Farthest from a route"), formats.distance(request["reach_m"])),
         *_budget(request["budget"], design.summary["cost"]["currency"]),
-        _time(seconds),
+        figure_facts.time_limit(seconds),
         *_proof(design.summary, design.bound, design.gap),
         *prices(design.bill),
         *figure_facts.data(origin["inputs"]),
@@ -90,7 +90,7 @@ def network(design: NetworkDesign) -> Facts:
     request = origin["request"]
     kinds = [labels.norm_sites(name) for name in request["protect"]]
     return [
-        (_("State of the network"), _day(summary["day"])),
+        figure_facts.state(summary["day"]),
         (_("Protect from any single cut"), ", ".join(kinds) or _("nobody: only connect")),
         (
             _("Rule"),
@@ -109,7 +109,7 @@ def network(design: NetworkDesign) -> Facts:
         ),
         (_("Farthest from a route"), formats.distance(request["reach_m"])),
         *_budget(request["budget"], summary["cost"]["currency"]),
-        _time(design.designer.limit_s),
+        figure_facts.time_limit(design.designer.limit_s),
         *_proof(summary, design.bound, design.gap),
         (
             _("Availability"),
@@ -157,17 +157,8 @@ def _ways(items: Sequence[str]) -> str:
     return _("cables, ducts and poles that are there; else: {ways}", ways=named)
 
 
-def _day(day: str | None) -> str:
-    return _("As recorded") if day is None else formats.date(day)
-
-
 def _budget(budget: float | None, currency: str) -> Facts:
     return [] if budget is None else [(_("Budget"), money.written(budget, currency))]
-
-
-def _time(seconds: float) -> tuple[str, str]:
-    written = formats.quantity(seconds, _("s"))
-    return _("Time for the search"), _("at most {time}", time=written)
 
 
 def _proof(summary: dict[str, Any], bound: float, gap: float) -> Facts:

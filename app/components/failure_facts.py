@@ -62,7 +62,7 @@ def failures(area: Workspace, report: FailureReport) -> Facts:
     """
     methods = report.sites["method"].value_counts()
     return [
-        _state(report),
+        figure_facts.state(report.network.day),
         (
             _("Availability"),
             _(
@@ -88,7 +88,7 @@ def load(area: Workspace, report: FailureReport) -> Facts:
         What was computed.
     """
     return [
-        _state(report),
+        figure_facts.state(report.network.day),
         *assumed(report, _LOAD),
         *figure_facts.data(area.provenance(), (SITES, LINKS)),
         figure_facts.function("planning.network_load.loads"),
@@ -107,11 +107,6 @@ def assumed(report: FailureReport, names: Iterable[str] | None = None) -> Facts:
     """
     wanted = report.assumed if names is None else names
     return [(_(ASSUMED[name][0]), _written(name, report.assumed[name])) for name in wanted]
-
-
-def _state(report: FailureReport) -> tuple[str, str]:
-    day = report.network.day
-    return _("State of the network"), _("As recorded") if day is None else formats.date(day)
 
 
 def _written(name: str, value: float) -> str:

@@ -32,6 +32,29 @@ def function(name: str) -> tuple[str, str]:
     return _("Computed by"), name
 
 
+def state(day: str | None) -> tuple[str, str]:
+    """Return the fact which state of the dedicated network was looked at.
+
+    Parameters
+    ----------
+    day
+        ISO date; None for what is recorded as connected.
+    """
+    return _("State of the network"), _("As recorded") if day is None else formats.date(day)
+
+
+def time_limit(seconds: float) -> tuple[str, str]:
+    """Return the fact how long a search may last.
+
+    Parameters
+    ----------
+    seconds
+        The limit. [s]
+    """
+    written = formats.quantity(seconds, _("s"))
+    return _("Time for the search"), _("at most {time}", time=written)
+
+
 def threshold(item: Mapping[str, Any]) -> tuple[str, str]:
     """Return the fact from which level and probability on a technology is received.
 

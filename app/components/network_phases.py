@@ -189,7 +189,6 @@ def _facts(plan: PhasePlan) -> list[tuple[str, str]]:
     request, currency = plan.request, plan.summary["currency"]
     gap = plan.summary["gap"]
     budgets = zip(request.years, request.budgets, strict=True)
-    seconds = formats.quantity(request.time_limit_s, _("s"))
     return [
         (_("Cost of the whole design"), money.written(plan.summary["cost_of_all"], currency)),
         (
@@ -201,7 +200,7 @@ def _facts(plan: PhasePlan) -> list[tuple[str, str]]:
             _("may be spent in later years") if request.carry_over else _("is lost"),
         ),
         (_("What comes first"), _(PRIORITIES[request.priority])),
-        (_("Time for the search"), _("at most {time}", time=seconds)),
+        figure_facts.time_limit(request.time_limit_s),
         (_("Gap to the bound"), _("not proven") if gap is None else formats.percent(gap, 2)),
         *figure_facts.data(plan.summary["provenance"]["inputs"]),
         (_("Design"), "planning.network_design.design"),

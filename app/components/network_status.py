@@ -136,10 +136,7 @@ def show(area: Workspace) -> None:
 def _origin(area: Workspace, state: NetworkStatus) -> list[tuple[str, str]]:
     """Return which state was counted, of what shares are, and from which layers."""
     return [
-        (
-            _("State of the network"),
-            _("As recorded") if state.day is None else formats.date(state.day),
-        ),
+        figure_facts.state(state.day),
         *((labels.network_measure(name), _(_WHOLES[name])) for name in SHARES),
         *figure_facts.data(area.provenance(), network_data.LAYERS),
         figure_facts.function("planning.dedicated_network.status"),
