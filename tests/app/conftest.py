@@ -81,6 +81,16 @@ def start(monkeypatch: pytest.MonkeyPatch, speak) -> Callable[..., AppTest]:
 # to be downloaded is looked for as soon as its button is shown: in vain on a page just left.
 HARMLESS = re.compile(r"/_stcore/(health|host-config)$|/media/[0-9a-f]+\.csv$")
 
+# Parts that open grow for half a second. Someone waits for that; a test on a busy machine
+# may press on a button that has moved away before it lets go.
+OPEN_AT_ONCE = """
+const animate = Element.prototype.animate;
+Element.prototype.animate = function (frames, options) {
+  const timing = typeof options === "number" ? {} : options;
+  return animate.call(this, frames, {...timing, duration: 0});
+};
+"""
+
 #: What maps fetch; Streamlit forgets it when their page is left.
 OF_MAPS = re.compile(r"/media/[0-9a-f]+\.(png|json)$")
 
@@ -118,6 +128,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page that fails the test if anything goes wrong in it or leaves the machine."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(OPEN_AT_ONCE)
     opened = context.new_page()
     faults: list[str] = []
     missing: list[Response] = []

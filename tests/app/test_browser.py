@@ -136,20 +136,6 @@ def test_a_click_lets_a_site_fail(served, page) -> None:
     expect(chosen).to_have_value(re.compile("NS0005"))
 
 
-def test_the_page_fits_a_phone(served, browser) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    for where in ("", "map", "broadband", "network", "data"):
-        page.goto(f"{served[0]}/{where}?lang=vi")
-        expect(page.locator("h1")).to_have_text(TITLES[where, "vi"])
-        page.wait_for_timeout(500)
-        overhang = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert overhang <= 0
-    context.close()
-
-
 def choose_file(page: Page, path: Path) -> None:
     page.get_by_role("tab", name="Upload a file").click()
     page.locator("input[type=file]").set_input_files(path)
