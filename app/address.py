@@ -30,6 +30,9 @@ PARAMETERS = {
     "level": "level",
 }
 
+#: Parameter of the part of a page that is looked at, in `kept.keep` the page's name and ".part".
+PART = "part"
+
 #: Longest text of a parameter that is looked at.
 _LONGEST = 80
 
@@ -65,7 +68,7 @@ def read(name: str, options: Sequence[object] | None) -> object | None:
     object or None
         One of the options; None where the address has none of them.
     """
-    parameter = PARAMETERS.get(name)
+    parameter = _parameter(name)
     if parameter is None or options is None:
         return None
     text = st.query_params.get(parameter)
@@ -80,13 +83,18 @@ def write(name: str, value: object, default: object) -> None:
     Parameters
     ----------
     name
-        Name of the choice in `kept.keep`; others than `PARAMETERS` are left out.
+        Name of the choice in `kept.keep`; others than `PARAMETERS` and parts of pages are left
+        out.
     value, default
         What is chosen, and what would be without the parameter.
     """
-    parameter = PARAMETERS.get(name)
+    parameter = _parameter(name)
     if parameter is not None:
         put(parameter, "" if value == default else written(value))
+
+
+def _parameter(name: str) -> str | None:
+    return PART if name.endswith(f".{PART}") else PARAMETERS.get(name)
 
 
 def put(parameter: str, text: str) -> None:

@@ -184,7 +184,7 @@ def _nesting(zones: gpd.GeoDataFrame) -> list[Problem]:
             gap_km2 = shapely.difference(whole, union).area / 1e6
             if gap_km2 > GAP_TOLERANCE * whole.area / 1e6:
                 said = message(
-                    "{area} km2 of the zone {code} is in none of the {count} zones in it",
+                    "{area} km² of the zone {code} is in none of the {count} zones in it",
                     area=f"{gap_km2:.3g}",
                     code=code,
                     count=len(together),
@@ -205,7 +205,7 @@ def _nesting(zones: gpd.GeoDataFrame) -> list[Problem]:
     finest = shapely.union_all(_finest(zones).geometry.to_numpy())
     holes = _holes_km2(finest)
     if holes > GAP_TOLERANCE * finest.area / 1e6:
-        said = message("there are holes of {area} km2 between the zones", area=f"{holes:.3g}")
+        said = message("there are holes of {area} km² between the zones", area=f"{holes:.3g}")
         problems.append(_warning("zones", said, message("expected zones without gaps")))
     return problems
 

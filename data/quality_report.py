@@ -415,15 +415,15 @@ def _tiling_lines(report: QualityReport) -> Iterator[Message]:
         if not tiling.gaps and not tiling.overlaps:
             yield (
                 message(
-                    "{name}: {area} km2, without gaps or overlaps between the zones",
+                    "{name}: {area} km², without gaps or overlaps between the zones",
                     **values,
                 )
             )
             continue
         yield (
             message(
-                "{name}: {area} km2; {gaps} gaps of {gap_area} km2 and {overlaps} "
-                "overlaps of {overlap_area} km2, {slivers} of them slivers (less than {width} m "
+                "{name}: {area} km²; {gaps} gaps of {gap_area} km² and {overlaps} "
+                "overlaps of {overlap_area} km², {slivers} of them slivers (less than {width} m "
                 "wide on average)",
                 gaps=len(tiling.gaps),
                 gap_area=f"{tiling.gap_km2:.3g}",
@@ -437,7 +437,7 @@ def _tiling_lines(report: QualityReport) -> Iterator[Message]:
         for spot in tiling.overlaps[:3]:
             yield (
                 message(
-                    "{codes} overlap by {area} km2",
+                    "{codes} overlap by {area} km²",
                     codes=" – ".join(spot.codes),
                     area=f"{spot.area_km2:.3g}",
                 )
@@ -445,7 +445,7 @@ def _tiling_lines(report: QualityReport) -> Iterator[Message]:
         for spot in tiling.gaps[:3]:
             yield (
                 message(
-                    "a gap of {area} km2 at {lat}, {lon}, beside {codes}",
+                    "a gap of {area} km² at {lat}, {lon}, beside {codes}",
                     area=f"{spot.area_km2:.3g}",
                     lat=f"{spot.lat:.5f}",
                     lon=f"{spot.lon:.5f}",
@@ -456,7 +456,7 @@ def _tiling_lines(report: QualityReport) -> Iterator[Message]:
     for pair in report.outlines:
         yield (
             message(
-                "The outlines of {first} and {second} differ by {area} km2",
+                "The outlines of {first} and {second} differ by {area} km²",
                 first=labels[pair.first],
                 second=labels[pair.second],
                 area=f"{pair.difference_km2:.3g}",
@@ -465,7 +465,7 @@ def _tiling_lines(report: QualityReport) -> Iterator[Message]:
     for column in report.areas:
         yield (
             message(
-                "{column}: differs from the computed area by up to {area} km2 (zone {code})",
+                "{column}: differs from the computed area by up to {area} km² (zone {code})",
                 column=column.name,
                 area=f"{column.largest_km2:.2f}",
                 code=column.code,
@@ -570,7 +570,7 @@ def _terrain_lines(report: QualityReport) -> Iterator[Message]:
         return
     if terrain["void_pixels_filled"]:
         places = "; ".join(
-            f"{one['area_km2']:.3g} km2 at {one['lat']:.4f}, {one['lon']:.4f}"
+            f"{one['area_km2']:.3g} km² at {one['lat']:.4f}, {one['lon']:.4f}"
             for one in terrain["voids_filled"][:5]
         )
         yield (
@@ -664,7 +664,7 @@ def _problems(report: QualityReport) -> list[Problem]:
         )
         if pair.difference_km2 > 0.005 * reach:
             said = message(
-                "the outlines of {first} and {second} differ by {area} km2",
+                "the outlines of {first} and {second} differ by {area} km²",
                 first=labels[pair.first],
                 second=labels[pair.second],
                 area=f"{pair.difference_km2:.3g}",
@@ -673,7 +673,7 @@ def _problems(report: QualityReport) -> list[Problem]:
     for column in report.areas:
         if column.largest_km2 > 1.0:
             said = message(
-                "the area differs from the computed one by up to {area} km2 (zone {code})",
+                "the area differs from the computed one by up to {area} km² (zone {code})",
                 area=f"{column.largest_km2:.2f}",
                 code=column.code,
             )

@@ -1577,7 +1577,7 @@ def _check_zones(columns: dict[str, pd.Series], shapes: gpd.GeoSeries, faults: F
             said = message("the zone covers the same ground as {code}", code=code)
         else:
             said = message(
-                "the zone overlaps {code} by {area} km2", code=code, area=f"{overlap_km2:.3g}"
+                "the zone overlaps {code} by {area} km²", code=code, area=f"{overlap_km2:.3g}"
             )
         faults.row(
             second, "geometry", said, message("expected zones of a level side by side"), "warning"

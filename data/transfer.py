@@ -163,8 +163,8 @@ class Crosswalk:
         if max(self.outside_km2) > 0.005:
             notes.append(
                 message(
-                    "The two sets of zones differ by {area} km2: {gone} km2 lie only in the "
-                    "first, {new} km2 only in the second",
+                    "The two sets of zones differ by {area} km²: {gone} km² lie only in the "
+                    "first, {new} km² only in the second",
                     area=f"{sum(self.outside_km2):.3g}",
                     gone=f"{self.outside_km2[0]:.3g}",
                     new=f"{self.outside_km2[1]:.3g}",
@@ -310,7 +310,7 @@ def _check_overlaps(
     wrong = np.flatnonzero(found_km2 > own_km2 * (1.0 + max(tolerance, 1e-3)))
     if len(wrong):
         raise InputError(
-            "The zone {code} of {area} km2 has {found} km2 in common with zones that should lie "
+            "The zone {code} of {area} km² has {found} km² in common with zones that should lie "
             "side by side (expected the zones of one day and level)",
             code=codes[wrong[0]],
             area=f"{own_km2[wrong[0]]:.4g}",

@@ -11,12 +11,14 @@ import streamlit as st
 from app import evaluators, formats, history_labels, identity, labels
 from app import proposal_labels as words
 from app.components import (
+    parts,
     proposal_decision,
     proposal_evaluation,
     proposal_files,
     proposal_form,
     style,
 )
+from app.components.parts import Part
 from app.i18n import _
 from app.markdown import plain
 from data.store import Workspace
@@ -50,13 +52,15 @@ def show(area: Workspace, actor: Actor, proposal_id: int) -> None:
         return
     _facts(proposal)
     proposal_decision.show(area, actor, proposal)
-    names = [_("Appraisal"), _("Documents and files"), _("Comments"), _("History")]
-    parts = dict(zip(names, (_appraisal, _documents, _comments, _history), strict=True))
-    tabs = st.tabs(names, key=f"proposal-{proposal.id}-part", on_change="rerun")
-    for tab, part in zip(tabs, parts.values(), strict=True):
-        if tab.open:
-            with tab:
-                part(area, actor, proposal)
+    parts.show(
+        f"proposal.{proposal.id}.tab",
+        [
+            Part("appraisal", _("Appraisal"), lambda: _appraisal(area, actor, proposal)),
+            Part("documents", _("Documents and files"), lambda: _documents(area, actor, proposal)),
+            Part("comments", _("Comments"), lambda: _comments(area, actor, proposal)),
+            Part("history", _("History"), lambda: _history(area, actor, proposal)),
+        ],
+    )
 
 
 def _facts(proposal: Proposal) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app import identity
-from app.components import account_form, account_list, history_log, records_state, sign_in
-from app.errors import readable_errors
+from app.components import account_form, account_list, history_log, parts, records_state, sign_in
+from app.components.parts import Part
 from app.i18n import _
 from planning import accounts
 from planning.accounts import Role
@@ -16,16 +16,14 @@ def _page() -> None:
     st.title(_("Administration"))
     actor = identity.actor()
     accounts.require(actor, Role.ADMINISTRATOR)
-    parts = {
-        _("Accounts"): _accounts,
-        _("History"): history_log.show,
-        _("Database"): records_state.show,
-    }
-    tabs = st.tabs(list(parts), key="administration.part", on_change="rerun")
-    for tab, show in zip(tabs, parts.values(), strict=True):
-        if tab.open:
-            with tab, readable_errors():
-                show()
+    parts.show(
+        "administration.part",
+        [
+            Part("accounts", _("Accounts"), _accounts),
+            Part("history", _("History"), history_log.show),
+            Part("database", _("Database"), records_state.show),
+        ],
+    )
 
 
 def _accounts() -> None:

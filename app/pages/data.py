@@ -11,11 +11,12 @@ from app.components import (
     findings,
     inventory,
     new_area,
+    parts,
     quality,
     take_along,
     upload,
 )
-from app.errors import readable_errors
+from app.components.parts import Part
 from app.i18n import _
 from data.store import Workspace
 
@@ -23,20 +24,17 @@ from data.store import Workspace
 def _page(area: Workspace) -> None:
     st.title(_("Data · {area}", area=areas.title(area.area)))
     banner.show(area)
-    parts = {
-        _("What is loaded"): inventory.show,
-        _("Check"): _check,
-        _("Upload a file"): upload.show,
-        _("Export"): take_along.show,
-        _("Units of another time"): carry_over.show,
-        _("New study area"): lambda _area: new_area.show(),
-    }
-    tabs = st.tabs(list(parts), key="data.part", on_change="rerun")
-    for tab, show in zip(tabs, parts.values(), strict=True):
-        # Only what is looked at is worked out; a fault in it leaves the others usable.
-        if tab.open:
-            with tab, readable_errors():
-                show(area)
+    parts.show(
+        "data.part",
+        [
+            Part("loaded", _("What is loaded"), lambda: inventory.show(area)),
+            Part("check", _("Check"), lambda: _check(area)),
+            Part("upload", _("Upload a file"), lambda: upload.show(area)),
+            Part("export", _("Export"), lambda: take_along.show(area)),
+            Part("carry-over", _("Units of another time"), lambda: carry_over.show(area)),
+            Part("area", _("New study area"), new_area.show),
+        ],
+    )
 
 
 def _check(area: Workspace) -> None:

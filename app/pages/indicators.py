@@ -12,8 +12,9 @@ from app.components import (
     indicator_edit,
     indicator_findings,
     indicator_table,
+    parts,
 )
-from app.errors import readable_errors
+from app.components.parts import Part
 from app.i18n import _
 from data.store import Workspace
 
@@ -26,18 +27,15 @@ def _table(area: Workspace) -> None:
 def _page(area: Workspace) -> None:
     st.title(_("Indicators · {area}", area=areas.title(area.area)))
     banner.show(area)
-    parts = {
-        _("Table"): _table,
-        _("One indicator"): indicator_detail.show,
-        _("Arithmetic"): indicator_findings.show,
-        _("Audit"): indicator_audit.show,
-    }
-    tabs = st.tabs(list(parts), key="indicators.part", on_change="rerun")
-    for tab, show in zip(tabs, parts.values(), strict=True):
-        # Only what is looked at is worked out; a fault in it leaves the others usable.
-        if tab.open:
-            with tab, readable_errors():
-                show(area)
+    parts.show(
+        "indicators.part",
+        [
+            Part("table", _("Table"), lambda: _table(area)),
+            Part("one", _("One indicator"), lambda: indicator_detail.show(area)),
+            Part("arithmetic", _("Arithmetic"), lambda: indicator_findings.show(area)),
+            Part("audit", _("Audit"), lambda: indicator_audit.show(area)),
+        ],
+    )
 
 
 _page(study.workspace())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app import areas, study
-from app.components import banner, network_design, network_failures, network_status
-from app.errors import readable_errors
+from app.components import banner, network_design, network_failures, network_status, parts
+from app.components.parts import Part
 from app.i18n import _
 from data.store import Workspace
 from planning.dedicated_network import SITES
@@ -24,17 +24,14 @@ def _page(area: Workspace) -> None:
             icon=":material/device_hub:",
         )
         return
-    parts = {
-        _("Status"): network_status.show,
-        _("Failures"): network_failures.show,
-        _("Design"): network_design.show,
-    }
-    tabs = st.tabs(list(parts), key="network.part", on_change="rerun")
-    for tab, show in zip(tabs, parts.values(), strict=True):
-        # Only what is looked at is worked out; a fault in it leaves the others usable.
-        if tab.open:
-            with tab, readable_errors():
-                show(area)
+    parts.show(
+        "network.part",
+        [
+            Part("status", _("Status"), lambda: network_status.show(area)),
+            Part("failures", _("Failures"), lambda: network_failures.show(area)),
+            Part("design", _("Design"), lambda: network_design.show(area)),
+        ],
+    )
 
 
 _page(study.workspace())

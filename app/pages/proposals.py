@@ -7,6 +7,7 @@ import streamlit as st
 from app import areas, formats, identity, study
 from app.components import (
     banner,
+    kept,
     proposal_detail,
     proposal_form,
     proposal_import,
@@ -29,23 +30,21 @@ def _page(area: Workspace) -> None:
     said = st.session_state.pop("proposal.said", None)
     if said:
         st.success(said, icon=":material/check_circle:")
-    parts = {"proposals": _("Proposals")}
+    names = {"proposals": _("Proposals")}
     if actor.role in (Role.CARRIER, Role.ADMINISTRATOR):
-        parts |= {"new": _("New proposal"), "import": _("Import")}
+        names |= {"new": _("New proposal"), "import": _("Import")}
     unread = proposal_news.count(area, actor)
     news = _("News")
-    parts |= {"plans": _("Plans")}
-    parts |= {"news": f"{news} ({formats.number(unread)})" if unread else news}
+    names |= {"plans": _("Plans")}
+    names |= {"news": f"{news} ({formats.number(unread)})" if unread else news}
     # A widget's state cannot be set once it is drawn.
-    if st.session_state.pop("proposal.go", False) or (
-        st.session_state.get("proposals.part") not in parts
-    ):
-        st.session_state["proposals.part"] = "proposals"
+    if st.session_state.pop("proposal.go", False):
+        st.session_state[f"{kept.PREFIX}proposals.part"] = "proposals"
     part = st.segmented_control(
         _("Part of the page"),
-        list(parts),
-        format_func=parts.get,
-        key="proposals.part",
+        list(names),
+        format_func=names.get,
+        key=kept.keep("proposals.part", "proposals", list(names)),
         label_visibility="collapsed",
         required=True,
     )

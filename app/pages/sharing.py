@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app import areas, study
-from app.components import banner, consolidation, settings, sharing_pairs, white_spots
-from app.errors import readable_errors
+from app.components import banner, consolidation, parts, settings, sharing_pairs, white_spots
+from app.components.parts import Part
 from app.i18n import _
 from coverage.request import ON_AIR
 from data.store import Workspace
@@ -26,17 +26,14 @@ def _page(area: Workspace) -> None:
         )
         return
     request = settings.show(area)
-    parts = {
-        _("Masts to share"): sharing_pairs.show,
-        _("Fewest masts"): consolidation.show,
-        _("White spots"): white_spots.show,
-    }
-    tabs = st.tabs(list(parts), key="sharing.part", on_change="rerun")
-    for tab, show in zip(tabs, parts.values(), strict=True):
-        # Only what is looked at is worked out; a fault in it leaves the others usable.
-        if tab.open:
-            with tab, readable_errors():
-                show(area, request)
+    parts.show(
+        "sharing.part",
+        [
+            Part("pairs", _("Masts to share"), lambda: sharing_pairs.show(area, request)),
+            Part("fewest", _("Fewest masts"), lambda: consolidation.show(area, request)),
+            Part("white-spots", _("White spots"), lambda: white_spots.show(area, request)),
+        ],
+    )
 
 
 _page(study.workspace())

@@ -234,7 +234,7 @@ def _zones(path: Path) -> VectorSource:
             sha256=sha256_of(path),
             method="The province is the union of the communes, so that figures of communes add "
             "up to it; the districts come from an older map that differs from it by about "
-            "10 km2. Codes are re-used with other extents over the years: a code holds only "
+            "10 km². Codes are re-used with other extents over the years: a code holds only "
             "together with valid_from and valid_to. The communes now belong to Ninh Bình (37); "
             "their parent here is the study area, the former Hà Nam (35). population_census_2019: "
             "census of 1 April 2019 (General Statistics Office)",

@@ -1,7 +1,7 @@
 """Kontur population: people in hexagons of the H3 grid, brought onto pixels.
 
 One GeoPackage for each country, packed by gzip, with hexagons of H3 resolution 8
-(about 0.7 km2) in Web Mercator that hold people; where nobody lives there is none.
+(about 0.7 km²) in Web Mercator that hold people; where nobody lives there is none.
 Each hexagon's people are spread evenly over it and summed over pixels of 400 m, each
 pixel getting the share of the hexagon's area that lies in it, so that no one is lost.
 """

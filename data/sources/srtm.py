@@ -490,7 +490,7 @@ def _filled(
     share = 100.0 * float(void.sum()) / void.size
     said = (
         f"{int(void.sum())} pixels ({share:.2g} %) in {count} voids; the largest has "
-        f"{areas_km2.max():.2g} km2. Voids up to {LARGEST_FILLED_KM2:g} km2 were filled by "
+        f"{areas_km2.max():.2g} km². Voids up to {LARGEST_FILLED_KM2:g} km² were filled by "
         "interpolation from their edges"
     )
     if large.any():

@@ -66,7 +66,7 @@ def make(records: Records, area: Workspace, actor: Actor = CARRIER, **changes):
 def opened(start, own, language: str, part: str = "proposals"):
     app = start(own, "proposals", language)
     if part != "proposals":
-        app.session_state["proposals.part"] = part
+        app.session_state["keep.proposals.part"] = part
         app.run()
     return app
 
@@ -99,7 +99,7 @@ def test_every_part_shows_and_shows_again(start, own, acting, language, actor) -
     app = opened(start, own, language)
     assert app.title[0].value == TITLES[language]
     for part in parts:
-        app.session_state["proposals.part"] = part
+        app.session_state["keep.proposals.part"] = part
         for _ in range(2):
             app.run()
             healthy(app)
@@ -124,7 +124,7 @@ def test_what_others_typed_is_shown_as_it_is(start, own, records, acting, langua
     app.run()
     tabs = [tab.label for tab in app.tabs]
     for label in tabs:
-        app.session_state[f"proposal-{made.id}-part"] = label
+        app.session_state[f"proposal.{made.id}.tab"] = label
         app.run()
         healthy(app)
         for item in app.get("html"):
@@ -135,7 +135,7 @@ def test_what_others_typed_is_shown_as_it_is(start, own, records, acting, langua
             assert HOSTILE not in item.value
             assert not item.allow_html or "alert(1)" not in item.value
     assert any(plain(HOSTILE) in item.value for item in app.get("subheader"))
-    app.session_state["proposals.part"] = "news"
+    app.session_state["keep.proposals.part"] = "news"
     app.run()
     healthy(app)
     assert not any(HOSTILE in item.value for item in app.markdown)
@@ -253,7 +253,7 @@ def test_a_carrier_proposes_and_sees_at_once_what_it_brings(start, own, records,
     expected = [formats.number(value, 2) for value in gains[0].value["Area gained, km²"]]
     assert shown.iloc[:, 2].tolist() == expected
     # The form is empty again, and a second look changes nothing.
-    app.session_state["proposals.part"] = "new"
+    app.session_state["keep.proposals.part"] = "new"
     app.run()
     healthy(app)
     assert named(app, "text_input", "-reference").value == ""

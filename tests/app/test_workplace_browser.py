@@ -219,6 +219,36 @@ def test_the_coverage_lies_where_it_belongs(served, page) -> None:
     assert max(off) <= 1.0
 
 
+def test_a_part_of_a_page_has_an_address_and_stays_open_in_another_language(served, page) -> None:
+    page.goto(f"{served[0]}/data?lang=vi")
+    settled(page)
+    page.get_by_role("tab", name="Kiểm tra", exact=True).click()
+    expect(page).to_have_url(re.compile(r"part=check"))
+    settled(page)
+    page.get_by_role("radio", name="English").click()
+    shown = page.get_by_role("tab", name="Check", exact=True)
+    expect(shown).to_have_attribute("aria-selected", "true")
+    settled(page)
+    expect(page.get_by_role("tabpanel", name="Check")).to_contain_text("No problem was found.")
+    page.get_by_role("tab", name="Export", exact=True).click()
+    settled(page)
+    page.get_by_role("link", name="Help", exact=True).click()
+    expect(page.locator("h1")).to_have_text("Help and method")
+    settled(page)
+    page.get_by_role("link", name="Data", exact=True).click()
+    expect(page.get_by_role("tab", name="Export", exact=True)).to_have_attribute(
+        "aria-selected", "true"
+    )
+    expect(page).to_have_url(re.compile(r"part=export"))
+    for asked, opened in (("area", "New study area"), ("nothing", "What is loaded")):
+        page.goto(f"{served[0]}/data?lang=en&part={asked}")
+        settled(page)
+        expect(page.get_by_role("tab", name=opened, exact=True)).to_have_attribute(
+            "aria-selected", "true"
+        )
+    expect(page).not_to_have_url(re.compile(r"part="))
+
+
 def test_a_killed_server_loses_no_saved_work(computed, browser, tmp_path: Path) -> None:
     folder = tmp_path / "workspaces" / "own"
     shutil.copytree(computed.folder, folder)

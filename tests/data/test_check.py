@@ -90,7 +90,7 @@ def test_gaps_between_zones(workspace: Workspace) -> None:
     workspace.write({"zones": zones}, {"zones": REAL})
     problems = [p for p in check.check(workspace) if p.layer == "zones"]
     assert len(problems) == 1
-    assert "2.5 km2 of the zone 35 is in none of the 2 zones in it" in str(problems[0])
+    assert "2.5 km² of the zone 35 is in none of the 2 zones in it" in str(problems[0])
     assert problems[0].severity == "warning"
 
 
@@ -102,7 +102,7 @@ def test_a_hole_between_zones_without_a_parent(workspace: Workspace) -> None:
     workspace.write({"zones": zones}, {"zones": REAL})
     said = [str(p) for p in check.check(workspace) if p.layer == "zones"]
     assert said == [
-        "zones: there are holes of 1 km2 between the zones (expected zones without gaps)"
+        "zones: there are holes of 1 km² between the zones (expected zones without gaps)"
     ]
 
 
@@ -117,7 +117,7 @@ def test_zones_of_other_times_do_not_fill_gaps_nor_count_twice(workspace: Worksp
     workspace.write({"zones": both}, {"zones": REAL})
     said = [str(p) for p in check.check(workspace) if p.layer == "zones"]
     assert len(said) == 1
-    assert "2.5 km2 of the zone 35 is in none of the 2 zones in it" in said[0]
+    assert "2.5 km² of the zone 35 is in none of the 2 zones in it" in said[0]
 
 
 def test_a_zone_that_leaves_the_one_it_belongs_to(workspace: Workspace) -> None:
@@ -136,7 +136,7 @@ def test_overlapping_zones(workspace: Workspace) -> None:
     workspace.write({"zones": zones}, {"zones": REAL})
     said = [str(p) for p in check.check(workspace) if p.layer == "zones"]
     assert len(said) == 1
-    assert "overlaps 101 by 5 km2" in said[0]
+    assert "overlaps 101 by 5 km²" in said[0]
 
 
 def test_communes_without_population(workspace: Workspace) -> None:
@@ -188,7 +188,7 @@ def test_terrain_that_covers_the_area_partly_or_not_at_all(workspace: Workspace)
 
 
 def test_terrain_with_a_hole(workspace: Workspace) -> None:
-    # 2.5 km x 1 km of 50 km2
+    # 2.5 km x 1 km of 50 km²
     workspace.write_raster("terrain", terrain(X - 500, 300, hole=True), REAL)
     problem = only(workspace)
     assert problem.severity == "warning"

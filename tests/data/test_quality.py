@@ -49,7 +49,7 @@ def test_a_sound_area_is_said_to_be_sound(workspace: Workspace) -> None:
     assert report.outlines == ()
     assert report.people_raster == (3000.0, 3000.0)
     text = said(report)
-    assert "Communes and wards (2): 50.00 km2, without gaps or overlaps" in text
+    assert "Communes and wards (2): 50.00 km², without gaps or overlaps" in text
     assert "No geometry is invalid" in text
     assert "Every raster covers the whole area" in text
     assert "Terrain in the area: 5 to 5 m, 0 pixels without a height, 0 below -5 m" in text
@@ -115,8 +115,8 @@ def test_gaps_overlaps_and_slivers_are_measured(workspace: Workspace) -> None:
     assert found.gap_km2 == pytest.approx(1.0)
     assert tiling(report, "province").gaps == ()
     text = said(report)
-    assert "1 gaps of 1 km2 and 1 overlaps of 0.025 km2, 1 of them slivers" in text
-    assert "a – b overlap by 0.025 km2" in text
+    assert "1 gaps of 1 km² and 1 overlaps of 0.025 km², 1 of them slivers" in text
+    assert "a – b overlap by 0.025 km²" in text
     assert any("1 slivers between the zones" in str(one) for one in report.problems())
 
 
@@ -149,7 +149,7 @@ def test_published_areas_are_compared(workspace: Workspace) -> None:
     (column,) = report.areas
     assert (column.name, column.zones, column.code) == ("area_km2_published", 2, "101")
     assert column.largest_km2 == pytest.approx(1.75)
-    assert "up to 1.75 km2 (zone 101)" in said(report)
+    assert "up to 1.75 km² (zone 101)" in said(report)
 
 
 # People
@@ -333,7 +333,7 @@ def test_hanam_published_areas_differ(hanam: QualityReport) -> None:
 
 def test_hanam_population_is_low(hanam: QualityReport) -> None:
     assert hanam.people_raster is not None
-    # 756,948 by the outline of 2020, which differs by 10.6 km2.
+    # 756,948 by the outline of 2020, which differs by 10.6 km².
     assert hanam.people_raster[0] == pytest.approx(756_948, rel=0.002)
     totals = {total.name: total for total in hanam.people}
     census = totals["zones.population_census_2019 (province)"]

@@ -531,9 +531,9 @@ def test_voids_are_filled_from_their_edges_and_counted(tmp_path) -> None:
     (path,) = write_tiles(tmp_path / "own", (105, 20))
     raw = np.full((1201, 1201), 100, ">i2")
     raw[:, 600:] = 200
-    raw[300:304, 300:305] = srtm.VOID  # 20 pixels, 0.16 km2
+    raw[300:304, 300:305] = srtm.VOID  # 20 pixels, 0.16 km²
     raw[500, 700] = srtm.VOID
-    raw[700:780, 700:780] = srtm.VOID  # 6,400 pixels, 51 km2
+    raw[700:780, 700:780] = srtm.VOID  # 6,400 pixels, 51 km²
     path.write_bytes(raw.tobytes())
     reading = srtm.from_files([path], Place("x", (105.1, 20.1, 105.9, 20.9)), tmp_path / "out")
     values, *_ = heights(reading)
@@ -542,7 +542,7 @@ def test_voids_are_filled_from_their_edges_and_counted(tmp_path) -> None:
     assert set(np.unique(known)) == {100.0, 200.0}
     (note,) = reading.notes
     assert note.startswith(
-        "6421 pixels (0.69 %) in 3 voids; the largest has 51 km2. Voids up to 10"
+        "6421 pixels (0.69 %) in 3 voids; the largest has 51 km². Voids up to 10"
     )
     assert note.endswith("; 1 larger ones stay without heights")
     assert note in reading.rasters["terrain"].provenance.method

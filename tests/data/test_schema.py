@@ -320,7 +320,7 @@ def test_overlapping_and_duplicate_zones_are_warnings() -> None:
     overlap = box(X + 4_000, Y, X + 9_000, Y + 5_000)
     problem = only(problems_of("zones", with_shape(overlap), crs=CRS))
     assert (problem.row, problem.severity) == (4, "warning")
-    assert "overlaps 101 by 5 km2" in str(problem)
+    assert "overlaps 101 by 5 km²" in str(problem)
     same = samples.zones().geometry[1]
     assert "same ground as 101" in str(only(problems_of("zones", with_shape(same), crs=CRS)))
 

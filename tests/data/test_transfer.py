@@ -328,7 +328,7 @@ def test_what_lies_outside_is_lost_and_said() -> None:
     assert found["quality"].tolist() == ["estimated"]
     said = " ".join(str(note) for note in walk.notes())
     assert "greatest for S1: 50 %" in said
-    assert "4 km2 lie only in the first, 0 km2 only in the second" in said
+    assert "4 km² lie only in the first, 0 km² only in the second" in said
 
 
 def test_a_target_beyond_the_sources_is_partial() -> None:
@@ -519,9 +519,9 @@ def test_people_of_old_districts_go_to_new_communes_and_back(hanam, weight) -> N
     assert there["people"].sum() == pytest.approx(sum(PEOPLE.values()), rel=1e-9)
     assert there["people_quality"].eq("estimated").all()
     assert (there["people_low"] <= there["people"]).all()
-    # The two maps differ by 10.6 km2, 5.6 of them beyond the communes; nothing of it is lost.
+    # The two maps differ by 10.6 km², 5.6 of them beyond the communes; nothing of it is lost.
     notes = [str(note) for note in there.attrs["notes"]]
-    assert any("differ by 10.6 km2: 5.6 km2 lie only in the first, 5.01" in note for note in notes)
+    assert any("differ by 10.6 km²: 5.6 km² lie only in the first, 5.01" in note for note in notes)
     assert not any("lost" in note for note in notes)
     back = transfer.transfer_table(
         hanam,

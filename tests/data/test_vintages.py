@@ -22,7 +22,7 @@ DAYS = [f"20{year}-0{month}-01" for year in (20, 25) for month in (1, 7)]
 
 
 def layer(*rows: tuple[str, str, str | None, str | None]) -> gpd.GeoDataFrame:
-    """Zones of 1 km2, one beside the other, from (code, level, first day, last day)."""
+    """Zones of 1 km², one beside the other, from (code, level, first day, last day)."""
     return gpd.GeoDataFrame(
         [(code, code.lower(), level, None, start, end) for code, level, start, end in rows],
         columns=["code", "name", "level", "parent_code", "valid_from", "valid_to"],

@@ -269,9 +269,9 @@ def test_hanam_from_its_folder_with_the_report(cli: Cli, tmp_path: Path) -> None
     folder = shared_path("data")
     code, out, err = cli("data", "build", "--area", "hanam", "--from", folder)
     assert code == 0, err
-    assert "differ by 10.6 km2" in out
+    assert "differ by 10.6 km²" in out
     assert "has 852,800 people" in out
-    assert "up to 1.78 km2" in out
+    assert "up to 1.78 km²" in out
     assert "No void in the terrain had to be filled" in out
     about = json.loads((tmp_path / "workspace" / "quality.json").read_text("utf-8"))
     assert about["tilings"][2]["zones"] == 33
