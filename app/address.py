@@ -36,6 +36,10 @@ PART = "part"
 #: Longest text of a parameter that is looked at.
 _LONGEST = 80
 
+#: Greatest number of something kept, and its digits: PostgreSQL's integer.
+_GREATEST = 2**31 - 1
+_DIGITS = len(str(_GREATEST))
+
 
 def written(value: object) -> str:
     """Return a choice as it stands in an address.
@@ -113,6 +117,24 @@ def put(parameter: str, text: str) -> None:
         st.query_params[parameter] = text
     else:
         st.query_params.pop(parameter, None)
+
+
+def number(parameter: str) -> int:
+    """Return the number of something kept, as the address has it.
+
+    Parameters
+    ----------
+    parameter
+        Its name.
+
+    Returns
+    -------
+    int
+        0 where the address has none that a database could hold.
+    """
+    text = st.query_params.get(parameter, "")
+    found = int(text) if len(text) <= _DIGITS and text.isascii() and text.isdigit() else 0
+    return found if found <= _GREATEST else 0
 
 
 def place() -> tuple[float, float] | None:

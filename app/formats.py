@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import math
+import re
 import unicodedata
 import zoneinfo
 
@@ -82,6 +83,22 @@ def percent(share: float | None, digits: int = 1) -> str:
     if share is None or _is_missing(share):
         return NOTHING
     return number(100.0 * share, digits) + _percent_sign()
+
+
+def percent_signs(text: str) -> str:
+    """Return a sentence with its percentages as the language in use writes them.
+
+    Parameters
+    ----------
+    text
+        With a space between number and sign.
+
+    Returns
+    -------
+    str
+        E.g. "93 % diện tích" (with a no-break space) or "93% of the area".
+    """
+    return re.sub(r"(?<=\d) %", _percent_sign(), text)
 
 
 def percent_range(low: float | None, high: float | None, digits: int = 1) -> str:

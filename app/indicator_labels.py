@@ -198,4 +198,4 @@ def said(sentence: Message) -> str:
         name: numbers(str(value)) if name in _WITH_NUMBERS else value
         for name, value in sentence.values.items()
     }
-    return translate(Message(sentence.template, values))
+    return formats.percent_signs(translate(Message(sentence.template, values)))

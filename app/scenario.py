@@ -32,8 +32,7 @@ TODAY = 0
 def number() -> int:
     """Return the number of the chosen scenario, `TODAY` for none."""
     if _CHOSEN not in st.session_state:
-        text = st.query_params.get(PARAMETER, "")
-        st.session_state[_CHOSEN] = int(text) if text.isascii() and text.isdigit() else TODAY
+        st.session_state[_CHOSEN] = address.number(PARAMETER)
     return int(st.session_state[_CHOSEN])
 
 

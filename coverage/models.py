@@ -592,6 +592,22 @@ _MODELS = [
 MODELS: Mapping[str, Model] = {model.name: model for model in _MODELS}
 
 
+def title_of(name: str) -> str:
+    """Return what people call a model.
+
+    Parameters
+    ----------
+    name
+        A key of `MODELS`, or of a version that knew another model.
+
+    Returns
+    -------
+    str
+        E.g. "ITU-R P.1812".
+    """
+    return MODELS[name].title if name in MODELS else name
+
+
 def get_model(name: str) -> Model:
     """Return a model of the table.
 

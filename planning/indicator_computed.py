@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from coverage import run
+from coverage import models, run
 from coverage.request import CoverageRequest, cells_of, default_technologies, masts_on_air
 from coverage.results import ANY_OPERATOR, CoverageResult
 from data import schema
@@ -211,7 +211,7 @@ def _coverage(sources: Sources, service: str, measure: str) -> Computed:
         sources.date_of("masts", "cells"),
         message(
             "coverage, model {model}, {resolution} m, thresholds {thresholds}",
-            model=result.summary["model"],
+            model=models.title_of(result.summary["model"]),
             resolution=f"{result.summary['resolution_m']:g}",
             thresholds=", ".join(named),
         ),

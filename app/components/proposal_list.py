@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app import formats, identity
+from app import address, formats, identity
 from app import proposal_labels as words
 from app.components.kept import PREFIX
 from app.i18n import _
@@ -22,6 +22,9 @@ from planning.scenario_workspace import area_name
 
 #: Key of the session state that holds the number of the chosen proposal.
 CHOSEN = "proposal.chosen"
+
+#: Parameter of the address.
+PARAMETER = "proposal"
 
 
 def show(area: Workspace, actor: Actor) -> int | None:
@@ -49,8 +52,10 @@ def show(area: Workspace, actor: Actor) -> int | None:
         return None
     _table(found, actor)
     _downloads(actor, found)
-    chosen = st.session_state.get(CHOSEN)
-    return chosen if any(item.id == chosen for item in everything) else None
+    chosen = st.session_state.setdefault(CHOSEN, address.number(PARAMETER))
+    chosen = chosen if any(item.id == chosen for item in everything) else None
+    address.put(PARAMETER, str(chosen or ""))
+    return chosen
 
 
 def _nothing(actor: Actor) -> None:

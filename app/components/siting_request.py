@@ -45,7 +45,7 @@ def show(area: Workspace, coverage: CoverageRequest) -> SitingRequest | None:
         None while something is missing.
     """
     known = study.technologies(area)
-    first, second, third = st.columns(3)
+    first, second, third = st.columns([2, 1, 2])
     aim = first.segmented_control(
         _("What is wanted"),
         list(_AIMS),

@@ -15,7 +15,7 @@ import streamlit as st
 
 from app import formats, identity, labels, legend, money
 from app.components import fibre_map, figure_facts, how, map_layers, siting_request, style, web_map
-from app.i18n import _, language, translate
+from app.i18n import _, language, mark, translate
 from data.store import Workspace
 from planning import scenarios, siting
 from planning.accounts import Role
@@ -23,6 +23,12 @@ from planning.siting import SitingPlan
 
 #: Colours of chosen sites and of candidates, by kind.
 _CHOSEN = "#c2410c"
+#: What a place without a name is called.
+_ONE = {
+    "land": mark("public land"),
+    "roof": mark("roof"),
+    "high_point": mark("high point"),
+}
 _CANDIDATES = {"mast": "#12303d", "land": "#6d4a91", "roof": "#0f766e", "high_point": "#8a6d1a"}
 
 
@@ -175,7 +181,7 @@ def _candidate_dots(part: gpd.GeoDataFrame) -> list[web_map.Dot]:
 def _named(row: dict[object, object]) -> str:
     if row["kind"] == "mast":
         return str(row["mast_id"])
-    return str(row["name"] or _(siting_request.KINDS[str(row["kind"])]))
+    return str(row["name"] or _(_ONE[str(row["kind"])]))
 
 
 def _chosen_dots(found: SitingPlan) -> list[web_map.Dot]:
@@ -218,7 +224,14 @@ def _sites(found: SitingPlan) -> None:
             _("Why"): [translate(row["reason"]) for row in rows],
         }
     )
-    st.dataframe(table, hide_index=True, width="stretch")
+    # Widths are taken from the first rows: a longer text below would be cut.
+    wide = st.column_config.Column(width=130)
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        column_config={_("Site"): wide, _("of it fibre"): wide},
+    )
 
 
 def _curve(found: SitingPlan) -> None:

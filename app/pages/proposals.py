@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import areas, formats, identity, study
+from app import address, areas, formats, identity, study
 from app.components import (
     banner,
     kept,
@@ -48,6 +48,8 @@ def _page(area: Workspace) -> None:
         label_visibility="collapsed",
         required=True,
     )
+    if part != "proposals":
+        address.put(proposal_list.PARAMETER, "")
     with readable_errors():
         _show(str(part), area, actor)
 

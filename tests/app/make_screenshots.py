@@ -1,14 +1,17 @@
 """Take the pictures of docs/screenshots: ``python -m tests.app.make_screenshots``.
 
-Builds the embedded area and its coverage in a temporary folder, unless a
-workspace is given, and drives the real app in Chromium.
+Builds the embedded area and its coverage in a temporary folder, or copies the
+workspace that is given there, has a carrier propose two masts and a planner
+consent to one, and drives the real app in Chromium.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -18,8 +21,13 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from coverage import run
 from data import build
+from data.records.engine import Records
 from data.store import Workspace
-from planning import broadband
+from planning import broadband, proposal_decisions, proposals
+from planning.accounts import LOCAL, Actor, Role
+from planning.proposal_evaluation import Evaluator
+from planning.proposal_workflow import Document
+from planning.scenario_workspace import area_name
 from tests.app.server import LAUNCH_ARGUMENTS, ROOT, browser_path, serving
 
 OUT = ROOT / "docs" / "screenshots"
@@ -61,16 +69,46 @@ def show_map(page: Page) -> None:
     expect(page.locator("[data-testid=stVegaLiteChart]")).to_be_visible()
 
 
-#: Address and height of the picture of each page; the map shows a place in the hills.
+def propose(area: Workspace) -> None:
+    """Have a carrier propose two masts where people lack 4G, and a planner consent to one."""
+    carrier = Actor(None, "A", Role.CARRIER, "A")
+    evaluator = Evaluator(area)
+    with contextlib.closing(Records.open(area.folder.parent)) as records:
+        for reference, (lat, lon), technologies in (
+            ("HNM-0101", (20.6505, 105.9441), ("3G", "4G")),
+            ("HNM-0102", (20.6331, 105.8096), ("4G",)),
+        ):
+            wish = {
+                "reference": reference, "lat": lat, "lon": lon, "height_m": 42.0,
+                "mast_class": "A2b", "technologies": technologies, "shareable": True,
+                "max_tenants": 3,
+            }  # fmt: skip
+            made = proposals.create(records, carrier, area_name(area), wish, submit=True)
+            found = evaluator.evaluate(made.request, made.organisation)
+            proposals.keep_evaluation(records, LOCAL, made.id, found)
+        proposal_decisions.approve(
+            records,
+            LOCAL,
+            made.id,
+            Document("12/SKHCN-VT", "2026-11-20", "Sở KH&CN"),
+            workspace=area,
+            scenario=proposal_decisions.NewScenario(reference),
+        )
+
+
+#: A place in the hills. [deg]
+HILLS = (20.4715, 105.8600)
+
+#: Address and height of the picture of each page.
 PAGES = {
     "overview": ("", 1700),
-    "map": ("map?at=20.4715,105.8600", 2000),
+    "map": (f"map?at={HILLS[0]},{HILLS[1]}", 2000),
     "broadband": ("broadband", 1900),
     "network": ("network", 1700),
-    "sharing": ("sharing", 1300),
-    "siting": ("siting", 1300),
-    "proposals": ("proposals", 1100),
-    "scenarios": ("scenarios", 1100),
+    "sharing": ("sharing", 1500),
+    "siting": ("siting", 1900),
+    "proposals": ("proposals?proposal=1", 2300),
+    "scenarios": ("scenarios?part=comparison", 1900),
     "indicators": ("indicators", 1700),
     "reports": ("reports", 1100),
     "data": ("data", 1060),
@@ -78,8 +116,11 @@ PAGES = {
     "help": ("help?section=level", 1500),
 }
 
-#: Those that have a map from the beginning.
-MAPS = ("map", "broadband", "network")
+#: Those that compute something when they are told to.
+TOLD = ("sharing", "siting", "scenarios")
+
+#: Those that have a map.
+MAPS = ("map", "broadband", "network", "siting", "proposals")
 
 
 def take(browser: Browser, address: str) -> None:
@@ -92,6 +133,11 @@ def take(browser: Browser, address: str) -> None:
             settled(page)
             if name == "map":
                 show_map(page)
+            if name in TOLD:
+                page.get_by_test_id("stBaseButton-primary").first.click()
+                page.wait_for_timeout(1000)
+                expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=300_000)
+                settled(page)
             if name in MAPS:
                 frame = page.frame_locator("iframe[title*='st_folium']").first
                 frame.locator("canvas").first.wait_for(timeout=180_000)
@@ -110,10 +156,13 @@ def main() -> int:
         print("There is no Chromium on the path", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as scratch:
-        folder = arguments.workspace or Path(scratch) / "demo"
-        area = Workspace.open(folder) if Workspace.exists(folder) else build.build("demo", folder)
+        folder = Path(scratch) / "areas" / "demo"
+        if arguments.workspace:
+            shutil.copytree(arguments.workspace, folder)
+        area = Workspace.open(folder) if arguments.workspace else build.build("demo", folder)
         run.compute(area)
         broadband.coverage(area)
+        propose(area)
         log = Path(scratch) / "server.log"
         with serving(folder, log) as address, sync_playwright() as playwright:
             running = playwright.chromium.launch(

@@ -46,6 +46,14 @@ def test_percentages(speak) -> None:
     assert formats.points(0.05) == f"+5.0{NB}pp"
 
 
+def test_percentages_within_sentences(speak) -> None:
+    said = "93 % of the area at −95 dBm (4G, 95 %); 100 %"
+    speak("vi")
+    assert formats.percent_signs(said) == said.replace(" %", f"{NB}%")
+    speak("en")
+    assert formats.percent_signs(said) == "93% of the area at −95 dBm (4G, 95%); 100%"
+
+
 def test_dates(speak) -> None:
     speak("vi")
     assert formats.date(dt.date(2020, 11, 16)) == "16/11/2020"

@@ -89,7 +89,7 @@ def test_all_groups_stand_on_the_page(start, own, ha_nam) -> None:
     assert "202.119" in said
     assert "30,8\u00a0%" in said
     assert "thực hiện 50/NQ-CP" in said
-    assert "ngưỡng −105 dBm (4G, 95 %)" in said
+    assert "ngưỡng −105 dBm (4G, 95\u00a0%)" in said
     assert "không kiểm tra được" in said
     app.checkbox(key="keep.indicator_doubtful").check().run()
     assert "202.119" not in texts(app)
@@ -200,7 +200,7 @@ def test_the_audit_says_thresholds_and_readings(start, own, ha_nam) -> None:
     app = part(start(own, "indicators", "vi"), "Audit")
     healthy(app)
     said = " ".join(item.value for item in app.markdown).replace("\\", "")
-    assert "đạt 93 % diện tích" in said
+    assert "đạt 93\u00a0% diện tích" in said
     assert "3G hoặc 4G" in said
     assert "−" in said
     assert "-8" not in said
@@ -216,7 +216,7 @@ def test_the_audit_says_thresholds_and_readings(start, own, ha_nam) -> None:
     part(turned(app, "vi"), "Audit")
     app.number_input(key="audit.percent.mobile_3g_or_4g_area").set_value(50.0).run()
     healthy(app)
-    assert "đạt 50 % diện tích" in " ".join(i.value for i in app.markdown).replace("\\", "")
+    assert "đạt 50\u00a0% diện tích" in " ".join(i.value for i in app.markdown).replace("\\", "")
     others = next(i.value for i in app.dataframe if "Vì sao không kiểm chứng được" in i.value)
     assert others["Chỉ tiêu"].str.contains("không nêu mẫu số").any()
 

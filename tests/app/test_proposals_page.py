@@ -172,6 +172,36 @@ def test_another_carriers_number_shows_nothing(start, own, records, acting) -> N
     assert any("MINE" in item.value for item in app.get("subheader"))
 
 
+def test_a_proposal_has_an_address_for_those_who_may_see_it(start, own, records, acting) -> None:
+    theirs = make(records, own, name="secret")
+    mine = make(records, own, OTHER, reference="MINE")
+
+    def asked(number: str):
+        app = opened(start, own, "en")
+        del app.session_state["proposal.chosen"]
+        app.query_params["proposal"] = number
+        app.run()
+        healthy(app)
+        return app, [item.value for item in app.get("subheader")]
+
+    acting(OTHER)
+    app, titles = asked(str(mine.id))
+    assert any("MINE" in title for title in titles)
+    assert app.query_params["proposal"] in (str(mine.id), [str(mine.id)])
+    for number in (str(theirs.id), "99", "-1", "9" * 10, "9" * 5000, "1; drop table"):
+        app, titles = asked(number)
+        assert not titles
+        assert "secret" not in texts(app)
+        assert "proposal" not in app.query_params
+    acting(PLANNER)
+    app, titles = asked(str(theirs.id))
+    assert any("HNM" in title for title in titles)
+    # Other parts of the page are not about one.
+    app.session_state["keep.proposals.part"] = "news"
+    app.run()
+    assert "proposal" not in app.query_params
+
+
 def test_a_planner_gives_a_proposal_back_and_consents(start, own, records, acting) -> None:
     made = make(records, own)
     acting(PLANNER)

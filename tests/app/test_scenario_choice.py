@@ -60,7 +60,7 @@ def test_a_new_session_reads_the_address(start, own, made, monkeypatch) -> None:
     )
 
 
-@pytest.mark.parametrize("number", ["999", "-1", "1e9", "7; drop table", "²"])
+@pytest.mark.parametrize("number", ["999", "-1", "1e9", "7; drop table", "²", "9" * 10, "9" * 5000])
 def test_an_unknown_scenario_is_one_sentence_and_the_base(start, own, made, number) -> None:
     app = start(own, language="en")
     app.query_params["scenario"] = number

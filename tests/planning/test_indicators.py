@@ -129,7 +129,7 @@ def test_computed_figures_are_those_of_the_kept_results(computed) -> None:
         shown = row(table, f"mobile_{service.lower()}_{measure}")
         assert shown["computed"] == pytest.approx(100.0 * mine["share"])
         assert shown["interval_low"] == pytest.approx(100.0 * mine["interval_low"])
-        assert "p1812" in str(shown["computed_method"])
+        assert "ITU-R P.1812" in str(shown["computed_method"])
     outside = row(table, "mobile_4g_people_outside")["computed"]
     inside = row(table, "mobile_4g_population")
     assert outside == pytest.approx(inside["computed_of"] - inside["computed_count"])
