@@ -50,11 +50,11 @@ def language() -> str:
     """
     if get_script_run_ctx(suppress_warning=True) is None:
         return _outside_sessions.get()
-    # A run that is cut short may leave the switch without a value; the address has it, too.
-    for code in (st.session_state.get(STATE_KEY), st.query_params.get("lang")):
-        if code in LANGUAGES:
-            return str(code)
-    return DEFAULT
+    code = st.session_state.get(STATE_KEY)
+    if code not in LANGUAGES:
+        # A run that is cut short may leave the switch without a value; the address has it, too.
+        code = st.query_params.get("lang")
+    return str(code) if code in LANGUAGES else DEFAULT
 
 
 def use(code: str) -> None:

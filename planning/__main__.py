@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import shutil
 import sys
@@ -863,6 +864,10 @@ def _publish(arguments: argparse.Namespace) -> None:
         records_commands.publish(workspace, arguments, progress)
 
 
+#: What pages import that takes long.
+_NEEDED_BY_PAGES = ("data.build", "planning.indicators", "folium.plugins", "altair")
+
+
 def _app(arguments: argparse.Namespace) -> None:
     from data.store import Workspace
 
@@ -874,6 +879,9 @@ def _app(arguments: argparse.Namespace) -> None:
     root = Path(__file__).resolve().parent.parent
     # Streamlit looks for its settings in the folder that it is started in.
     os.chdir(root)
+    # What every page needs, before the server answers: nobody waits for it on a page.
+    for name in _NEEDED_BY_PAGES:
+        importlib.import_module(name)
     # In this process, so that whatever stops the command stops the server.
     from streamlit.web import cli
 

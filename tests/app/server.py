@@ -42,27 +42,31 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(workspace: Path, log: Path, *options: str, port: int | None = None) -> Iterator[str]:
-    """Run the app on a workspace, with further options of Streamlit, and yield its address."""
+def serving(
+    workspace: Path,
+    log: Path,
+    *,
+    port: int | None = None,
+    listen: str = "127.0.0.1",
+    **environment: str,
+) -> Iterator[str]:
+    """Run the app on a workspace, as its users do, and yield its address."""
     port = port or free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
-                "streamlit",
-                "run",
-                str(ROOT / "streamlit_app.py"),
-                "--server.port",
+                "planning",
+                "app",
+                "--headless",
+                "--port",
                 str(port),
-                "--server.address",
-                "127.0.0.1",
-                "--server.headless",
-                "true",
-                *options,
+                "--address",
+                listen,
             ],
             cwd=ROOT,
-            env={**os.environ, "PHUSONG_WORKSPACE": str(workspace)},
+            env={**os.environ, "PHUSONG_WORKSPACE": str(workspace), **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -79,7 +83,7 @@ def serving(workspace: Path, log: Path, *options: str, port: int | None = None) 
 
 
 def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         if process.poll() is not None:
             break

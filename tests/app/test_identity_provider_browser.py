@@ -39,8 +39,9 @@ def served(bare: Workspace, tmp_path_factory) -> Iterator[tuple[str, Provider]]:
         assert main([*add, *other, "--issuer", "https://id.example.org"]) == 0
         secrets = home / "secrets.toml"
         secrets.write_text(provider.secrets_file(f"http://127.0.0.1:{port}"), encoding="utf-8")
-        options = ("--secrets.files", str(secrets))
-        with serving(home / "area", home / "server.log", *options, port=port) as address:
+        with serving(
+            home / "area", home / "server.log", port=port, STREAMLIT_SECRETS_FILES=str(secrets)
+        ) as address:
             yield address, provider
         Records.open(home).close()
 

@@ -101,7 +101,7 @@ def test_a_server_for_others_wants_its_code(bare, page, tmp_path, monkeypatch) -
     monkeypatch.delenv("PHUSONG_DATABASE_URL", raising=False)
     shutil.copytree(bare.folder, tmp_path / "home" / "area")
     log = tmp_path / "server.log"
-    with serving(tmp_path / "home" / "area", log, "--server.address", "0.0.0.0") as address:
+    with serving(tmp_path / "home" / "area", log, listen="0.0.0.0") as address:
         page.goto(f"{address}/data?lang=en")
         page.get_by_role("button", name="Set up the first administrator").click()
         expect(page.get_by_label("One-time code", exact=True)).to_be_visible()
