@@ -4,65 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
 from app import formats
 from app.i18n import _, language, mark, translate
 from data.errors import Message
-
-GROUPS = {
-    "mobile": mark("Mobile coverage"),
-    "broadband": mark("Broadband"),
-    "service_points": mark("Service points, radio and television"),
-    "network": mark("Dedicated data network"),
-    "equipment": mark("LAN and computers"),
-    "conference": mark("Video conference"),
-    "egovernment": mark("Electronic government"),
-    "operations_centre": mark("Operations centre"),
-    "documents": mark("Planning documents"),
-    "goals": mark("Sharing, rural and security goals"),
-}
+from planning import indicator_names
 
 KINDS = {
     "figure": mark("figure"),
     "statement": mark("statement without a number"),
     "document": mark("document"),
-}
-
-UNITS = {
-    "masts": mark("masts"),
-    "people": mark("people"),
-    "points": mark("points"),
-    "stations": mark("stations"),
-    "units": mark("units"),
-    "endpoints": mark("endpoints"),
-    "procedures": mark("procedures"),
-    "dossiers": mark("dossiers"),
-    "standards": mark("standards"),
-    "bodies": mark("bodies"),
-    "certificates": mark("certificates"),
-    "screens": mark("screens"),
-    "computers": mark("computers"),
-    "systems": mark("systems"),
-    "VND": mark("VND"),
-    "Mbit/s": "Mbit/s",
-}
-
-DENOMINATORS = {
-    "area": mark("area"),
-    "population": mark("population"),
-    "village": mark("villages"),
-    "household": mark("households"),
-    "commune": mark("communes"),
-    "district": mark("district units"),
-    "department": mark("departments"),
-    "agency": mark("agencies"),
-    "connected_site": mark("connected sites"),
-    "official_upper": mark("officials, district level and above"),
-    "per_official_upper": mark("officials, district level and above"),
-    "per_official_commune": mark("officials of communes"),
-    "procedure": mark("procedures"),
-    "dossier": mark("dossiers"),
-    "mast": mark("masts"),
 }
 
 RELATIONS = {
@@ -77,19 +29,23 @@ READINGS = {"or": mark("{first} or {second}"), "and": mark("{first} and {second}
 VALUE_KINDS = {"reported": mark("Reported"), "computed": mark("Computed")}
 
 
+def _named(names: Mapping[str, Message], code: str) -> str:
+    return translate(names[code]) if code in names else _(code)
+
+
 def group(code: str) -> str:
     """Name a group."""
-    return _(GROUPS.get(code, code))
+    return _named(indicator_names.GROUPS, code)
 
 
 def unit(code: str) -> str:
     """Name a unit; a user's own keeps its name."""
-    return _(UNITS.get(code, code))
+    return _named(indicator_names.UNITS, code)
 
 
 def denominator(code: str) -> str:
     """Name what a share is of; empty is "not stated", a user's own keeps its name."""
-    return _(DENOMINATORS.get(code, code)) if code else _("not stated")
+    return _named(indicator_names.DENOMINATORS, code) if code else _("not stated")
 
 
 def relation(code: str) -> str:

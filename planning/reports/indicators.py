@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from data.errors import Message, message
+from planning import indicator_names
 from planning.reports import words
 from planning.reports.inputs import PARTS, Inputs
 from planning.reports.model import (
@@ -22,56 +23,6 @@ from planning.reports.model import (
     Text,
     Value,
 )
-
-#: Groups of a provincial report, in its order.
-GROUPS = {
-    "mobile": message("Mobile coverage"),
-    "broadband": message("Broadband"),
-    "service_points": message("Service points, radio and television"),
-    "network": message("Dedicated data network"),
-    "equipment": message("LAN and computers"),
-    "conference": message("Video conference"),
-    "egovernment": message("Electronic government"),
-    "operations_centre": message("Operations centre"),
-    "documents": message("Planning documents"),
-    "goals": message("Sharing, rural and security goals"),
-}
-
-UNITS = {
-    "masts": message("masts"),
-    "people": message("people"),
-    "points": message("points"),
-    "stations": message("stations"),
-    "units": message("units"),
-    "endpoints": message("endpoints"),
-    "procedures": message("procedures"),
-    "dossiers": message("dossiers"),
-    "standards": message("standards"),
-    "bodies": message("bodies"),
-    "certificates": message("certificates"),
-    "screens": message("screens"),
-    "computers": message("computers"),
-    "systems": message("systems"),
-    "VND": message("VND"),
-}
-
-DENOMINATORS = {
-    "area": message("area"),
-    "population": message("population"),
-    "village": message("villages"),
-    "household": message("households"),
-    "commune": message("communes"),
-    "district": message("district units"),
-    "department": message("departments"),
-    "agency": message("agencies"),
-    "connected_site": message("connected sites"),
-    "official_upper": message("officials, district level and above"),
-    "official_commune": message("officials of communes"),
-    "procedure": message("procedures"),
-    "dossier": message("dossiers"),
-    "mast": message("masts"),
-    "": words.NOT_STATED,
-}
 
 #: Groups of what this program computes, which the summary sets side by side.
 COMPUTED_GROUPS = ("mobile", "broadband", "network", "equipment", "conference")
@@ -101,12 +52,12 @@ def section(inputs: Inputs) -> Section:
     if inputs.indicators is None:
         return Section("indicators", PARTS["indicators"], (missing(inputs),))
     frame = inputs.indicators
-    others = [str(name) for name in frame["group"].unique() if name not in GROUPS]
+    others = [str(name) for name in frame["group"].unique() if name not in indicator_names.GROUPS]
     parts = []
-    for name in (*GROUPS, *others):
+    for name in (*indicator_names.GROUPS, *others):
         own = frame[frame["group"] == name]
         if len(own):
-            title = GROUPS.get(name, Message("{name}", {"name": name}))
+            title = indicator_names.GROUPS.get(name, Message("{name}", {"name": name}))
             parts.append(Section(f"indicators_{name}", title, tuple(_blocks(name, title, own))))
     return Section("indicators", PARTS["indicators"], (), tuple(parts))
 
@@ -200,11 +151,11 @@ def _row(row: Mapping[Any, Any]) -> tuple[Value, ...]:
     # A share of which the report does not say of what: its denominator is that it stated.
     of: Text | None = None
     if unit == "%":
-        of = words.named(DENOMINATORS, _text(row["denominator"]))
+        of = _share_of(_text(row["denominator"]))
     year = _float(row["target_year"])
     return (
         Bilingual(_text(row["title_vi"]), _text(row["title_en"])),
-        words.named(UNITS, unit) if unit else None,
+        words.named(indicator_names.UNITS, unit) if unit else None,
         of,
         _number(row["reported"]),
         _text(row["as_of"]) or None,
@@ -217,11 +168,21 @@ def _row(row: Mapping[Any, Any]) -> tuple[Value, ...]:
     )
 
 
+def _share_of(code: str) -> Text:
+    return words.named(indicator_names.DENOMINATORS, code) if code else words.NOT_STATED
+
+
+def _closed(note: object) -> str:
+    """Return a note with the stop that some are written without."""
+    text = _text(note)
+    return text if not text or text[-1] in ".!?…" else f"{text}."
+
+
 def _remarks(row: Mapping[Any, Any]) -> Value:
     """Join the warnings about a reported value, its note, and why nothing was computed."""
     said: list[Text] = list(row["warnings"] or ())
     if _text(row["note_vi"]) or _text(row["note"]):
-        said.append(Bilingual(_text(row["note_vi"]), _text(row["note"])))
+        said.append(Bilingual(_closed(row["note_vi"]), _closed(row["note"])))
     if isinstance(row["missing"], Message):
         said.append(row["missing"])
     if not said:

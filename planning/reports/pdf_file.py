@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -68,6 +68,9 @@ _WARN_LINE = colors.HexColor("#c98a00")
 
 _MARGIN = 18 * mm
 _TOP = 16 * mm
+
+#: Left and right of a cell's text. [pt]
+_PADDING = 3
 
 Progress = Callable[[float], None]
 
@@ -347,10 +350,10 @@ class _Story:
 
     def _table(self, table: Table) -> list[Flowable]:
         width = (A4[1] if table.wide else A4[0]) - 2 * _MARGIN
-        total = sum(column.width for column in table.columns)
+        titles = [self._language.say(column.title) for column in table.columns]
         head: list[Any] = [
-            Text(escape(self._language.say(column.title)), _HEAD[_align(column)])
-            for column in table.columns
+            Text(escape(title), _HEAD[_align(column)])
+            for title, column in zip(titles, table.columns, strict=True)
         ]
         body = [
             [
@@ -364,7 +367,7 @@ class _Story:
             body = [[nothing, *([""] * (len(table.columns) - 1))]]
         flowable = LongTable(
             [head, *body],
-            colWidths=[width * column.width / total for column in table.columns],
+            colWidths=widths(titles, [column.width for column in table.columns], width),
             repeatRows=1,
             splitByRow=1,
             splitInRow=0,
@@ -387,6 +390,41 @@ class _Story:
         return Text(f"<b>{text}</b>" if bold else text, _CELL[_align(column)])
 
 
+def widths(titles: Sequence[str], shares: Sequence[float], width: float) -> list[float]:
+    """Share the width of a page out among columns so that no word of a heading is broken.
+
+    Parameters
+    ----------
+    titles
+        Headings.
+    shares
+        What each column should have, beside the others.
+    width
+        Of all. [pt]
+
+    Returns
+    -------
+    list of float
+        Widths. [pt] Columns too narrow for a word take from the others what these can spare.
+    """
+    wanted = [width * share / sum(shares) for share in shares]
+    style = _HEAD[TA_LEFT]
+    least = [
+        2 * _PADDING
+        + max(
+            pdfmetrics.stringWidth(word, style.fontName, style.fontSize)
+            for word in title.split() or [""]
+        )
+        for title in titles
+    ]
+    pairs = list(zip(wanted, least, strict=True))
+    lacking = sum(max(0.0, word - have) for have, word in pairs)
+    spare = sum(max(0.0, have - word) for have, word in pairs)
+    if lacking >= spare:
+        return wanted
+    return [max(have, word) - max(0.0, have - word) * lacking / spare for have, word in pairs]
+
+
 def _align(column: Column) -> int:
     return int(TA_LEFT if column.kind in ("text", "day") else TA_RIGHT)
 
@@ -399,8 +437,8 @@ def _table_style(table: Table) -> TableStyle:
         ("VALIGN", (0, 1), (-1, -1), "TOP"),
         ("ROWBACKGROUNDS", (0, 1), (-1, -1), (colors.white, _STRIPE)),
         ("LINEBELOW", (0, 1), (-1, -1), 0.25, _LINE),
-        ("LEFTPADDING", (0, 0), (-1, -1), 3),
-        ("RIGHTPADDING", (0, 0), (-1, -1), 3),
+        ("LEFTPADDING", (0, 0), (-1, -1), _PADDING),
+        ("RIGHTPADDING", (0, 0), (-1, -1), _PADDING),
         ("TOPPADDING", (0, 0), (-1, -1), 1.5),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
     ]

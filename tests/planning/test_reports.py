@@ -14,11 +14,12 @@ import numpy as np
 import openpyxl
 import pypdf
 import pytest
+from reportlab.pdfbase import pdfmetrics
 
 from coverage.results import ANY_OPERATOR
 from data.errors import InputError, message
 from data.store import Workspace
-from planning.reports import build, figures, files, inputs, model, write
+from planning.reports import build, figures, files, inputs, model, pdf_file, write
 from planning.reports.language import TAGS, Language, clean, languages
 from planning.reports.model import Bilingual, Column, Day, Document, Note, Number, Share, Table
 from tests.areas import small_area, write_area
@@ -282,6 +283,8 @@ def test_the_pdf_has_vietnamese_letters_and_embedded_fonts(written, pdf) -> None
     for words in ("Phủ sóng thông tin di động", "Mạng truyền số liệu chuyên dùng", "Mục lục",
                   "khoảng tin cậy 95 %", "Dữ liệu minh họa", "Tỷ lệ ngầm hóa"):  # fmt: skip
         assert words in pages
+    # Codes are for programs.
+    assert "per_official" not in pages.replace(" ", "")
     reader = pypdf.PdfReader(written / "report_vi.pdf")
     assert reader.metadata.title == "Báo cáo hạ tầng viễn thông: Thử"
     assert reader.trailer["/Root"]["/Lang"] == "vi-VN"
@@ -329,6 +332,29 @@ def test_no_row_is_split_between_pages_and_heads_are_repeated(tmp_path) -> None:
         (home,) = [page for page in of_table if f"first{k:03d}x" in page]
         assert f"{1000 + k:,}" in home
         assert squeezed(home).count(f"wall of words {k} ") >= 1 + k % 9
+
+
+def test_no_word_of_a_heading_is_broken(document) -> None:
+    pdf_file._register()
+    page = 500.0
+    for table in document.tables():
+        for language in (VI, EN):
+            titles = [language.say(column.title) for column in table.columns]
+            shares = [column.width for column in table.columns]
+            found = pdf_file.widths(titles, shares, page)
+            assert sum(found) == pytest.approx(page)
+            for title, width in zip(titles, found, strict=True):
+                for word in title.split():
+                    # Room for the word between the edges of the cell.
+                    long = pdfmetrics.stringWidth(word, pdf_file.BOLD, 7.2)
+                    assert long + 2 * 3 <= width + 1e-6, (table.key, word)
+
+
+def test_columns_keep_their_shares_where_nothing_is_broken() -> None:
+    pdf_file._register()
+    assert pdf_file.widths(["a", "b"], [1.0, 3.0], 400.0) == [100.0, 300.0]
+    # What cannot fit at all is left as it is.
+    assert pdf_file.widths(["w" * 80, "b"], [1.0, 1.0], 100.0) == [50.0, 50.0]
 
 
 def test_pictures_have_alternative_texts(document, written) -> None:
