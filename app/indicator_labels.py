@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 
-from app import formats
+from app import formats, labels
 from app.i18n import _, language, mark, translate
 from data.errors import Message
-from planning import indicator_names
+from planning import names
 
 KINDS = {
     "figure": mark("figure"),
@@ -29,23 +28,19 @@ READINGS = {"or": mark("{first} or {second}"), "and": mark("{first} and {second}
 VALUE_KINDS = {"reported": mark("Reported"), "computed": mark("Computed")}
 
 
-def _named(names: Mapping[str, Message], code: str) -> str:
-    return translate(names[code]) if code in names else _(code)
-
-
 def group(code: str) -> str:
     """Name a group."""
-    return _named(indicator_names.GROUPS, code)
+    return labels.named(names.INDICATOR_GROUPS, code)
 
 
 def unit(code: str) -> str:
     """Name a unit; a user's own keeps its name."""
-    return _named(indicator_names.UNITS, code)
+    return labels.named(names.UNITS, code)
 
 
 def denominator(code: str) -> str:
     """Name what a share is of; empty is "not stated", a user's own keeps its name."""
-    return _named(indicator_names.DENOMINATORS, code) if code else _("not stated")
+    return labels.named(names.DENOMINATORS, code) if code else _("not stated")
 
 
 def relation(code: str) -> str:

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from app.i18n import _, mark
+from app.i18n import _, mark, translate
 from data import schema
+from data.errors import Message
+from planning import names
 
-SERVICES = {
-    "3G_or_4G": mark("3G or 4G"),
-    "any": mark("Any technology"),
-    "broadband": mark("Fixed broadband"),
-    "mobile_broadband": mark("Mobile broadband"),
-    "broadband_or_mobile": mark("Fixed or mobile broadband"),
-    "broadband_reach": mark("Within reach of an access point"),
-    "broadband_budget": mark("Within reach, optical budget closes"),
-    "broadband_port": mark("Within reach, with a port"),
-    "broadband_free_port": mark("Within reach, with a free port"),
-}
-
-MEASURES = {
-    "area": mark("Area"),
-    "population": mark("Population"),
-    "village": mark("Villages"),
-    "household": mark("Households"),
-}
+#: Administrative levels, the widest first.
+LEVELS = tuple(names.LEVELS)
 
 #: Roles of accounts.
 ROLES = {
@@ -32,50 +18,6 @@ ROLES = {
     "carrier": mark("Carrier"),
     "planner": mark("Planner"),
     "administrator": mark("Administrator"),
-}
-
-LEVELS = {
-    "province": mark("Province"),
-    "district": mark("District"),
-    "commune": mark("Commune"),
-}
-
-LAYERS = {
-    "zones": mark("Administrative units"),
-    "former_zones": mark("Former administrative units"),
-    "masts": mark("Masts"),
-    "cells": mark("Cells"),
-    "villages": mark("Villages and hamlets"),
-    "roads": mark("Roads"),
-    "railways": mark("Railways"),
-    "offices": mark("Offices of People's Committees"),
-    "neighbours": mark("Neighbouring units"),
-    "points_of_interest": mark("Public places"),
-    "speed_tests": mark("Speed tests"),
-    "fibre_segments": mark("Fibre routes"),
-    "fibre_nodes": mark("Fibre network points"),
-    "network_sites": mark("Dedicated network sites"),
-    "network_links": mark("Dedicated network links"),
-    "terrain": mark("Terrain height"),
-    "clutter": mark("Land cover"),
-    "population": mark("Population grid"),
-    "population_earlier": mark("Earlier population grid"),
-    "building_height": mark("Building heights"),
-}
-
-PROFILES = {
-    "outdoor": mark("Outdoors, street level"),
-    "in-car": mark("In a vehicle"),
-    "indoor-suburban": mark("Indoors, suburbs and villages"),
-    "indoor-urban": mark("Indoors, dense towns"),
-    "ofcom": mark("Ofcom (United Kingdom)"),
-    "bnetza": mark("BNetzA (Germany)"),
-}
-
-STATUSES = {
-    "existing": mark("in operation"),
-    "planned": mark("planned"),
-    "removed": mark("out of service"),
 }
 
 #: Ways to lay cable, crossings and what else is counted in a bill of quantities.
@@ -136,13 +78,6 @@ ACCESS_STATES = {
     "off_network": mark("far from every road and route"),
 }
 
-#: Whether a site of the dedicated network is connected.
-SITE_STATUSES = {
-    "connected": mark("connected"),
-    "planned": mark("planned to be connected"),
-    "none": mark("not connected"),
-}
-
 SITE_ROLES = {
     "hub": mark("data centre"),
     "aggregation": mark("gathering node"),
@@ -155,17 +90,6 @@ LINK_MEDIA = {
     "copper": mark("copper"),
     "satellite": mark("satellite"),
     "mobile": mark("mobile network"),
-}
-
-#: What is counted of the sites of the dedicated network.
-NETWORK_MEASURES = {
-    "connected": mark("Connected"),
-    "planned": mark("Planned"),
-    "lan": mark("Local network (LAN)"),
-    "video_conference": mark("Conference endpoint"),
-    "reachable": mark("Reaches a data centre"),
-    "bandwidth_met": mark("Has the bandwidth it needs"),
-    "zones_with_conference": mark("Units with a conference endpoint"),
 }
 
 #: Whether a requirement is met.
@@ -188,15 +112,6 @@ NORM_SITES = {
     "endpoint": mark("conference endpoints"),
 }
 
-#: What can fail in the dedicated network.
-FAILURES = {
-    "link": mark("Link"),
-    "site": mark("Site"),
-    "segment": mark("Cable or duct section"),
-    "trench": mark("Common trench"),
-    "provider": mark("Provider"),
-}
-
 #: Kinds of values in the layers, for the table of expected columns.
 KINDS = {
     "text": mark("text"),
@@ -205,8 +120,6 @@ KINDS = {
     "flag": mark("yes or no"),
     "date": mark("date"),
 }
-
-ANY_OPERATOR = mark("Any operator")
 
 #: What the project's own data say about themselves; other sources keep their words.
 OWN_SOURCES = (
@@ -220,132 +133,118 @@ OWN_SOURCES = (
     mark("Apache-2.0 (generated); published facts"),
 )
 
-#: Services in the order in which they are shown.
-SERVICE_ORDER = (
-    "2G",
-    "3G",
-    "4G",
-    "5G",
-    "3G_or_4G",
-    "any",
-    "broadband",
-    "mobile_broadband",
-    "broadband_or_mobile",
-    "broadband_reach",
-    "broadband_budget",
-    "broadband_port",
-    "broadband_free_port",
-)
 
-
-def _named(names: dict[str, str], code: str) -> str:
-    return _(names[code]) if code in names else code
+def named(known: Mapping[str, str] | Mapping[str, Message], code: str) -> str:
+    """Name a code; one that has no name stands for itself."""
+    if code not in known:
+        return code
+    name = known[code]
+    return _(name) if isinstance(name, str) else translate(name)
 
 
 def service(code: str) -> str:
     """Name a technology, or a union of several."""
-    return _named(SERVICES, code)
+    return named(names.SERVICES, code)
 
 
 def services_in_order(codes: Iterable[str]) -> list[str]:
     """Sort services as they are shown; unknown ones come last."""
-    known = {code: place for place, code in enumerate(SERVICE_ORDER)}
-    return sorted(set(codes), key=lambda code: (known.get(code, len(known)), code))
+    return names.ordered(codes)
 
 
 def measure(code: str) -> str:
     """Name what a share is of."""
-    return _named(MEASURES, code)
+    return named(names.MEASURES, code)
 
 
 def operator(code: str) -> str:
     """Name an operator; "any" is the union."""
-    return _(ANY_OPERATOR) if code == "any" else code
+    return translate(names.ANY_OPERATOR) if code == "any" else code
 
 
 def level(code: str) -> str:
     """Name an administrative level."""
-    return _named(LEVELS, code)
+    return named(names.LEVELS, code)
 
 
 def layer(code: str) -> str:
     """Name a layer or raster."""
-    return _named(LAYERS, code)
+    return named(names.LAYERS, code)
 
 
 def profile(code: str) -> str:
     """Name a threshold profile; a user's own keeps its name."""
-    return _named(PROFILES, code)
+    return named(names.PROFILES, code)
 
 
 def status(code: str) -> str:
     """Name the stage of a mast's life."""
-    return _named(STATUSES, code)
+    return named(names.STATUSES, code)
 
 
 def cost_item(code: str) -> str:
     """Name an item of a bill of quantities."""
-    return _named(COST_ITEMS, code)
+    return named(COST_ITEMS, code)
 
 
 def site_kind(code: str) -> str:
     """Name a kind of sites that fibre is led to."""
-    return _named(SITE_KINDS, code)
+    return named(SITE_KINDS, code)
 
 
 def segment_type(code: str) -> str:
     """Name how a stretch of fibre is laid."""
-    return _named(SEGMENT_TYPES, code)
+    return named(SEGMENT_TYPES, code)
 
 
 def node_type(code: str) -> str:
     """Name a kind of point of the fibre network."""
-    return _named(NODE_TYPES, code)
+    return named(NODE_TYPES, code)
 
 
 def home_state(code: str) -> str:
     """Name why a home is served by fibre, or not."""
-    return _named(HOME_STATES, code)
+    return named(HOME_STATES, code)
 
 
 def access_state(code: str) -> str:
     """Name whether an access point works, or why not."""
-    return _named(ACCESS_STATES, code)
+    return named(ACCESS_STATES, code)
 
 
 def site_status(code: str) -> str:
     """Name whether a site of the dedicated network is connected."""
-    return _named(SITE_STATUSES, code)
+    return named(names.SITE_STATUSES, code)
 
 
 def site_role(code: str) -> str:
     """Name a site's place in the dedicated network."""
-    return _named(SITE_ROLES, code)
+    return named(SITE_ROLES, code)
 
 
 def link_medium(code: str) -> str:
     """Name what carries a link of the dedicated network."""
-    return _named(LINK_MEDIA, code)
+    return named(LINK_MEDIA, code)
 
 
 def network_measure(code: str) -> str:
     """Name what is counted of the dedicated network's sites."""
-    return _named(NETWORK_MEASURES, code)
+    return named(names.NETWORK_MEASURES, code)
 
 
 def result(code: str) -> str:
     """Name whether a requirement is met."""
-    return _named(RESULTS, code)
+    return named(RESULTS, code)
 
 
 def norm_sites(code: str) -> str:
     """Name the sites that a requirement is about."""
-    return _named(NORM_SITES, code)
+    return named(NORM_SITES, code)
 
 
 def failure(code: str) -> str:
     """Name a kind of thing that can fail in the dedicated network."""
-    return _named(FAILURES, code)
+    return named(names.FAILURES, code)
 
 
 def declared_texts() -> list[str]:

@@ -11,6 +11,7 @@ import geopandas as gpd
 import pandas as pd
 
 from data.errors import message
+from planning import names
 from planning.reports import maps, sharing, words
 from planning.reports.inputs import PARTS, Inputs
 from planning.reports.model import (
@@ -189,7 +190,7 @@ def _mast_list(masts: gpd.GeoDataFrame, cells: pd.DataFrame | None) -> Table:
             _text(row.mast_class),
             _text(row.owner),
             float(row.height_m),
-            words.named(words.STATUSES, row.status),
+            words.named(names.STATUSES, row.status),
             operators.get(str(row.mast_id)),
             float(place.y),
             float(place.x),
@@ -364,12 +365,12 @@ def road_names(pieces: gpd.GeoDataFrame, roads: gpd.GeoDataFrame | None) -> list
 
 def _route_list(pieces: gpd.GeoDataFrame, inputs: Inputs) -> Table:
     roads = inputs.layer("roads")
-    names = road_names(pieces, roads)
-    texts = {str(name): name for name in names if name is not None}
+    along = road_names(pieces, roads)
+    texts = {str(name): name for name in along if name is not None}
     frame = pd.DataFrame(
         {
             "commune": pieces["commune"],
-            "road": ["" if name is None else str(name) for name in names],
+            "road": ["" if name is None else str(name) for name in along],
             "segment_type": pieces["segment_type"],
             "route_class": pieces["route_class"].fillna("") if "route_class" in pieces else "",
             "owner": pieces["owner"],
@@ -389,7 +390,7 @@ def _route_list(pieces: gpd.GeoDataFrame, inputs: Inputs) -> Table:
             words.named(words.SEGMENT_TYPES, row["segment_type"]),
             str(row["route_class"]) or None,
             str(row["owner"]) or words.NOT_STATED,
-            words.named(words.STATUSES, row["status"]),
+            words.named(names.STATUSES, row["status"]),
             int(row["parts"]),
             float(row["km"]),
             None if pd.isna(row["cores"]) else int(row["cores"]),

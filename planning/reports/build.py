@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from data.errors import Message, message
+from planning import names
 from planning.reports import (
     annexes,
     changes,
@@ -81,7 +82,7 @@ def _subtitle(inputs: Inputs) -> tuple[Text, ...]:
                 "Computed figures with their intervals, beside reported ones; conditions of the "
                 "coverage: {profile}",
                 profile=words.named(
-                    words.PROFILES,
+                    names.PROFILES,
                     inputs.coverage.summary["provenance"]["threshold_profile"],
                 ),
             )
@@ -100,7 +101,7 @@ def _banner(inputs: Inputs) -> Message | None:
         return message(
             "Illustrative data in the layers {layers}: they are generated, not observed. Figures "
             "that depend on them say nothing about a real network.",
-            layers=_listed([words.named(words.LAYERS, name) for name in inputs.generated]),
+            layers=_listed([words.named(names.LAYERS, name) for name in inputs.generated]),
         )
     return None
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from data.errors import message
+from planning import names
 from planning.reports import figures, words
 from planning.reports.inputs import PARTS, Inputs
 from planning.reports.model import (
@@ -210,7 +211,7 @@ def _causes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Table:
         then, here = old.get(name), new.get(name)
         if then == here:
             continue
-        rows.append((words.named(words.LAYERS, name), _origin(then), _origin(here)))
+        rows.append((words.named(names.LAYERS, name), _origin(then), _origin(here)))
     old, new = before.get("settings", {}), now.get("settings", {})
     for name, title in _SETTINGS.items():
         if old.get(name) != new.get(name):

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from coverage.results import ANY_OPERATOR
 from data.errors import message
+from planning import names
 from planning.reports import words
 from planning.reports.inputs import Inputs, present
 from planning.reports.language import Language, clean
@@ -42,7 +43,7 @@ def technologies(inputs: Inputs) -> Picture:
     rows = figures[(figures["zone"] == inputs.whole) & (figures["operator"] == ANY_OPERATOR)]
 
     def draw(language: Language) -> bytes:
-        services = words.ordered(rows["service"])
+        services = names.ordered(rows["service"])
         measures = [name for name in _COLOURS if (rows["measure"] == name).any()]
         figure = Figure(figsize=(WIDTH_INCH, 0.5 * len(services) + 0.65), dpi=DPI)
         FigureCanvasAgg(figure)
@@ -61,14 +62,14 @@ def technologies(inputs: Inputs) -> Picture:
                 share,
                 0.92 * height,
                 color=_COLOURS[measure],
-                label=language.say(words.MEASURES[measure]),
+                label=language.say(names.MEASURES[measure]),
             )
             axes.errorbar(
                 share, place, xerr=spread, fmt="none", ecolor=_INK, elinewidth=0.8, capsize=2
             )
         axes.set_yticks(
             np.arange(len(services)),
-            [language.say(words.named(words.SERVICES, name)) for name in services],
+            [language.say(words.named(names.SERVICES, name)) for name in services],
         )
         axes.invert_yaxis()
         _percent_axis(axes, language)
@@ -99,7 +100,7 @@ def least_covered(inputs: Inputs) -> Picture:
         The chart, of 4G or the last technology that was computed.
     """
     figures = present(inputs.coverage).figures
-    known = [name for name in words.ordered(figures["service"]) if name in ("2G", "3G", "4G", "5G")]
+    known = [name for name in names.ordered(figures["service"]) if name in ("2G", "3G", "4G", "5G")]
     service = "4G" if "4G" in known else known[-1]
     rows = figures[
         (figures["operator"] == ANY_OPERATOR)

@@ -22,8 +22,8 @@ from data import schema
 from data.errors import InputError
 from data.interchange import distinct_names, guarded
 from data.study_area import finest_zones
-from planning import network_report
-from planning.reports import files, inputs, kmz_file, words
+from planning import names, network_report
+from planning.reports import files, inputs, kmz_file
 from planning.reports.inputs import Inputs
 from planning.reports.language import Language, clean
 from planning.reports.model import Document, Number, Table, plain
@@ -198,7 +198,7 @@ def _rasters(known: Inputs, folder: Path) -> list[Path]:
         return []
     inside = kmz_file.inside_area(known, result.grid)
     written = []
-    for service in words.ordered(result.figures["service"]):
+    for service in names.ordered(result.figures["service"]):
         path = folder / f"covered_{service}.tif"
         covered = np.where(
             inside, result.covered(service).values.astype(np.uint8), np.uint8(_OUTSIDE)

@@ -11,6 +11,7 @@ from typing import Any
 
 from coverage.results import ANY_OPERATOR
 from data.errors import InputError, message
+from planning import names
 from planning.broadband_request import SERVED
 from planning.reports import words
 from planning.reports.inputs import Inputs
@@ -183,15 +184,15 @@ def subject(figure: Mapping[str, Any]) -> Any:
     if figure["group"] == "network":
         return message(
             "Dedicated network: {measure}",
-            measure=words.named(words.NETWORK_MEASURES, figure["subject"]),
+            measure=words.named(names.NETWORK_MEASURES, figure["subject"]),
         )
     if figure["group"] == "inventory":
         if figure["subject"] == "fibre_segments":
             return message("Cable routes, km")
-        return words.named(words.LAYERS, figure["subject"])
+        return words.named(names.LAYERS, figure["subject"])
     return message(
         "{service}, share of {measure}",
-        service=words.named(words.SERVICES, figure["subject"]),
+        service=words.named(names.SERVICES, figure["subject"]),
         measure=_OF.get(figure["measure"], figure["measure"]),
     )
 

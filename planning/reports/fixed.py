@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from data.errors import Message, message
-from planning import network_report
+from planning import names, network_report
 from planning.broadband_request import SERVED
 from planning.reports import maps, words
 from planning.reports.inputs import PARTS, Inputs, present
@@ -79,13 +79,13 @@ def _broadband_total(inputs: Inputs) -> Table:
     figures = present(inputs.broadband).figures
     whole = figures[figures["zone"] == inputs.whole]
     rows = []
-    for service in words.ordered(whole["service"]):
+    for service in names.ordered(whole["service"]):
         own = whole[whole["service"] == service]
         home = own[own["measure"] == "household"].iloc[0]
         people = own[own["measure"] == "population"].iloc[0]
         rows.append(
             (
-                words.named(words.SERVICES, service),
+                words.named(names.SERVICES, service),
                 estimate(home),
                 float(home["count"]),
                 estimate(people),
@@ -144,7 +144,7 @@ def _broadband_by_zone(inputs: Inputs, level: str) -> Table:
             Column("name", message("Name"), width=2.0),
             Column("weight", words.WEIGHTS["household"], "number", 0),
             *(
-                Column(name, words.named(words.SERVICES, name), "estimate", width=1.6)
+                Column(name, words.named(names.SERVICES, name), "estimate", width=1.6)
                 for name in services
             ),
         ),
@@ -218,7 +218,7 @@ def _by_level(inputs: Inputs) -> Table:
             rows.append(
                 (
                     words.LEVELS[level],
-                    words.NETWORK_MEASURES[measure],
+                    names.NETWORK_MEASURES[measure],
                     count,
                     of,
                     count / of if of else None,
@@ -244,7 +244,7 @@ def _claims(claims: pd.DataFrame) -> Table:
     rows = tuple(
         (
             str(claim["claim"]),
-            words.named(words.NETWORK_MEASURES, claim["measure"]),
+            words.named(names.NETWORK_MEASURES, claim["measure"]),
             words.named(words.LEVELS, claim["level"]),
             _share(claim["percent"]),
             _count(claim["count"]),
@@ -315,7 +315,7 @@ def _sites_by_zone(inputs: Inputs, level: str) -> Table:
             Column("name", message("Name"), width=2.0),
             Column("sites", message("Sites"), "number", 0),
             *(
-                Column(name, words.NETWORK_MEASURES[name], "number", 0, width=1.2)
+                Column(name, names.NETWORK_MEASURES[name], "number", 0, width=1.2)
                 for name in _SITE_MEASURES
             ),
         ),
@@ -329,7 +329,7 @@ def _failures(failures: Any) -> Table:
         worst = entry["worst"][0] if entry["worst"] else None
         rows.append(
             (
-                words.named(words.FAILURES, kind),
+                words.named(names.FAILURES, kind),
                 int(entry["of"]),
                 int(entry["cutting"]),
                 None if worst is None else str(worst["name"]),

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from data.errors import Message, message
-from planning import indicator_names
+from planning import names
 from planning.reports import words
 from planning.reports.inputs import PARTS, Inputs
 from planning.reports.model import (
@@ -52,12 +52,12 @@ def section(inputs: Inputs) -> Section:
     if inputs.indicators is None:
         return Section("indicators", PARTS["indicators"], (missing(inputs),))
     frame = inputs.indicators
-    others = [str(name) for name in frame["group"].unique() if name not in indicator_names.GROUPS]
+    others = [str(name) for name in frame["group"].unique() if name not in names.INDICATOR_GROUPS]
     parts = []
-    for name in (*indicator_names.GROUPS, *others):
+    for name in (*names.INDICATOR_GROUPS, *others):
         own = frame[frame["group"] == name]
         if len(own):
-            title = indicator_names.GROUPS.get(name, Message("{name}", {"name": name}))
+            title = names.INDICATOR_GROUPS.get(name, Message("{name}", {"name": name}))
             parts.append(Section(f"indicators_{name}", title, tuple(_blocks(name, title, own))))
     return Section("indicators", PARTS["indicators"], (), tuple(parts))
 
@@ -155,7 +155,7 @@ def _row(row: Mapping[Any, Any]) -> tuple[Value, ...]:
     year = _float(row["target_year"])
     return (
         Bilingual(_text(row["title_vi"]), _text(row["title_en"])),
-        words.named(indicator_names.UNITS, unit) if unit else None,
+        words.named(names.UNITS, unit) if unit else None,
         of,
         _number(row["reported"]),
         _text(row["as_of"]) or None,
@@ -169,7 +169,7 @@ def _row(row: Mapping[Any, Any]) -> tuple[Value, ...]:
 
 
 def _share_of(code: str) -> Text:
-    return words.named(indicator_names.DENOMINATORS, code) if code else words.NOT_STATED
+    return words.named(names.DENOMINATORS, code) if code else words.NOT_STATED
 
 
 def _closed(note: object) -> str:

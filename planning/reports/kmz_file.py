@@ -26,6 +26,7 @@ from coverage.results import ANY_OPERATOR
 from data.errors import message
 from data.grid import Grid
 from data.warp_classes import OUTSIDE, classes_in
+from planning import names
 from planning.reports import map_sheet, words
 from planning.reports.inputs import Inputs, present
 from planning.reports.language import Language, clean
@@ -160,14 +161,14 @@ def inside_area(inputs: Inputs, grid: Grid) -> NDArray[np.bool_]:
 def _overlays(inputs: Inputs, language: Language, pictures: dict[str, bytes]) -> Iterator[str]:
     result = present(inputs.coverage)
     inside = inside_area(inputs, result.grid)
-    services = words.ordered(result.figures["service"])
+    services = names.ordered(result.figures["service"])
     shown = "4G" if "4G" in services else services[0]
     yield f"<Folder><name>{_xml(language.say(message('Coverage maps')))}</name>\n"
     for service in services:
         found = overlay(result.covered(service).values, inside, result.grid)
         name = f"files/covered_{service}.png"
         pictures[name] = _png(found.classes)
-        title = language.name(words.named(words.SERVICES, service))
+        title = language.name(words.named(names.SERVICES, service))
         yield (
             f"<GroundOverlay><name>{_xml(title)}</name>"
             f"<visibility>{int(service == shown)}</visibility><color>b0ffffff</color>"
@@ -232,7 +233,7 @@ def _communes(inputs: Inputs, language: Language, pictures: dict[str, bytes]) ->
     title = language.say(
         message(
             "Communes by share of area covered by {service}",
-            service=words.named(words.SERVICES, service),
+            service=words.named(names.SERVICES, service),
         )
         if service
         else message("Communes")
@@ -263,7 +264,7 @@ def _shares(inputs: Inputs) -> tuple[dict[int, dict[tuple[str, str], float]], st
     for row in rows.to_dict("records"):
         own = found.setdefault(int(row["zone"]), {})
         own[str(row["service"]), str(row["measure"])] = float(row["share"])
-    services = words.ordered(rows["service"])
+    services = names.ordered(rows["service"])
     return found, "4G" if "4G" in services else services[-1]
 
 
@@ -280,8 +281,8 @@ def _facts(
         label = language.say(
             message(
                 "{service}, {measure}",
-                service=words.named(words.SERVICES, service),
-                measure=words.named(words.MEASURES, measure),
+                service=words.named(names.SERVICES, service),
+                measure=words.named(names.MEASURES, measure),
             )
         )
         facts.append((label, language.percent(share)))
@@ -293,7 +294,7 @@ def _facts(
 
 def _masts(masts: gpd.GeoDataFrame, language: Language) -> Iterator[str]:
     degrees = masts.geometry.to_crs(WGS84)
-    yield f"<Folder><name>{_xml(language.say(words.LAYERS['masts']))}</name>\n"
+    yield f"<Folder><name>{_xml(language.say(names.LAYERS['masts']))}</name>\n"
     owners = masts["owner"].fillna("")
     for owner in sorted(owners.unique()):
         title = owner or language.say(words.NOT_STATED)
@@ -308,7 +309,7 @@ def _masts(masts: gpd.GeoDataFrame, language: Language) -> Iterator[str]:
                 (language.say(message("Height, m")), language.number(row["height_m"], 1)),
                 (
                     language.say(message("State")),
-                    language.name(words.named(words.STATUSES, row["status"])),
+                    language.name(words.named(names.STATUSES, row["status"])),
                 ),
             ]
             yield (

@@ -11,7 +11,7 @@ import pyproj
 
 from coverage.results import ANY_OPERATOR
 from data.errors import Message, message
-from planning import network_report
+from planning import names, network_report
 from planning.broadband_request import SERVED
 from planning.reports import map_sheet, words
 from planning.reports.inputs import Inputs, present
@@ -108,7 +108,7 @@ def coverage(inputs: Inputs, service: str) -> Picture:
 
         return _finished(inputs, language, content)
 
-    name = words.named(words.SERVICES, service)
+    name = words.named(names.SERVICES, service)
     return Picture(
         f"map_coverage_{service}",
         _COVERAGE_TITLE.get(
@@ -174,7 +174,7 @@ def holes(inputs: Inputs, service: str) -> Picture:
 
         return _finished(inputs, language, content)
 
-    name = words.named(words.SERVICES, service)
+    name = words.named(names.SERVICES, service)
     return Picture(
         f"map_holes_{service}",
         message("Places without {service}", service=name),
@@ -264,7 +264,7 @@ def network(inputs: Inputs) -> Picture:
                                 message(
                                     "{level}, {status}",
                                     level=words.LEVELS[level],
-                                    status=words.SITE_STATUSES[status],
+                                    status=names.SITE_STATUSES[status],
                                 )
                             ),
                             colour,

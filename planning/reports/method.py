@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from data.errors import Message, message
+from planning import names
 from planning.reports import words
 from planning.reports.fixed import restored
 from planning.reports.inputs import PARTS, Inputs
@@ -126,7 +127,7 @@ def _settings(summary: Mapping[str, Any]) -> Table:
         ),
         (message("Receiver height"), _said(Number(float(settings["rx_height_m"]), 1, "m"))),
         (message("Share of time"), _said(Share(float(settings["time_percent"]) / 100.0, 0))),
-        (message("Conditions"), words.named(words.PROFILES, origin["threshold_profile"])),
+        (message("Conditions"), words.named(names.PROFILES, origin["threshold_profile"])),
         (message("Operators"), ", ".join(origin["operators"])),
         (message("Version of the computation"), str(origin["engine_version"])),
         (message("Key of the result"), str(origin["key"])),
@@ -192,7 +193,7 @@ def data_section(inputs: Inputs) -> Section:
     provenance = inputs.workspace.provenance()
     rows = tuple(
         (
-            words.named(words.LAYERS, name),
+            words.named(names.LAYERS, name),
             _known(item.source),
             _known(item.vintage) if item.vintage else None,
             _known(item.licence) if item.licence else None,

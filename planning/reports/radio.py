@@ -10,6 +10,7 @@ import pandas as pd
 
 from coverage.results import ANY_OPERATOR
 from data.errors import Message, message
+from planning import names
 from planning.reports import charts, maps, words
 from planning.reports.inputs import LEAST_HOLE_KM2, PARTS, Inputs, present
 from planning.reports.model import (
@@ -76,7 +77,7 @@ def _pivot(figures: pd.DataFrame, operator: str) -> dict[tuple[int, str, str], p
 
 def services_of(figures: pd.DataFrame) -> list[str]:
     """Return the services of a table of figures as they are read."""
-    return words.ordered(figures["service"])
+    return names.ordered(figures["service"])
 
 
 def totals(inputs: Inputs) -> Table:
@@ -92,7 +93,7 @@ def totals(inputs: Inputs) -> Table:
                 measure,
                 message(
                     "{measure}, {whole}",
-                    measure=words.MEASURES[measure],
+                    measure=names.MEASURES[measure],
                     whole=words.whole(measure, float(weight)),
                 ),
                 "estimate",
@@ -101,7 +102,7 @@ def totals(inputs: Inputs) -> Table:
         )
     rows = tuple(
         (
-            words.named(words.SERVICES, service),
+            words.named(names.SERVICES, service),
             *(estimate(found.get((inputs.whole, service, measure))) for measure in measures),
         )
         for service in services_of(figures)
@@ -129,7 +130,7 @@ def _by_operator(inputs: Inputs) -> Table:
         rows += [
             (
                 operator,
-                words.named(words.SERVICES, service),
+                words.named(names.SERVICES, service),
                 *(estimate(found.get((inputs.whole, service, measure))) for measure in measures),
             )
             for service in services_of(whole)
@@ -140,7 +141,7 @@ def _by_operator(inputs: Inputs) -> Table:
         (
             Column("operator", message("Operator")),
             Column("service", message("Technology"), width=1.4),
-            *(Column(name, words.MEASURES[name], "estimate", width=1.4) for name in measures),
+            *(Column(name, names.MEASURES[name], "estimate", width=1.4) for name in measures),
         ),
         tuple(rows),
         message("Each operator's figure counts its own cells only."),
@@ -178,7 +179,7 @@ def _by_zone(inputs: Inputs, level: str, measure: str) -> Table:
                 width=1.0,
             ),
             *(
-                Column(service, words.named(words.SERVICES, service), "estimate", width=1.25)
+                Column(service, words.named(names.SERVICES, service), "estimate", width=1.25)
                 for service in services
             ),
         ),
@@ -201,7 +202,7 @@ def sentences(inputs: Inputs) -> list[Paragraph]:
             continue
         people = found.get((inputs.whole, service, "population"))
         values = {
-            "service": words.named(words.SERVICES, service),
+            "service": words.named(names.SERVICES, service),
             "area": Share(float(row["share"])),
             "low": Share(float(row["interval_low"])),
             "high": Share(float(row["interval_high"])),
@@ -251,7 +252,7 @@ def section(inputs: Inputs) -> Section:
                 "probability that is asked for; the section on the method says more.",
                 model=summary["provenance"]["model_reference"],
                 resolution=Number(float(summary["resolution_m"]), unit="m"),
-                profile=words.named(words.PROFILES, summary["provenance"]["threshold_profile"]),
+                profile=words.named(names.PROFILES, summary["provenance"]["threshold_profile"]),
             )
         ),
         totals(inputs),
@@ -317,13 +318,13 @@ def holes_section(inputs: Inputs) -> Section:
         return Section("holes", PARTS["holes"], (Note(words.not_computed(reason)),))
     rows = tuple(
         (
-            words.named(words.SERVICES, name),
+            words.named(names.SERVICES, name),
             len(inputs.holes[name]),
             float(inputs.holes[name]["area_km2"].sum()),
             float(inputs.holes[name]["people"].sum()),
             int(inputs.holes[name]["villages"].sum()),
         )
-        for name in words.ordered(inputs.holes)
+        for name in names.ordered(inputs.holes)
     )
     table = Table(
         "holes_total",
@@ -353,8 +354,8 @@ def holes_section(inputs: Inputs) -> Section:
 
 
 def _newest(holes: Mapping[str, gpd.GeoDataFrame]) -> str:
-    names = [name for name in words.ordered(holes) if name not in ("any", "3G_or_4G")]
-    return "4G" if "4G" in names else names[-1]
+    single = [name for name in names.ordered(holes) if name not in ("any", "3G_or_4G")]
+    return "4G" if "4G" in single else single[-1]
 
 
 def _list(inputs: Inputs, name: str, regions: gpd.GeoDataFrame) -> Table:

@@ -13,9 +13,9 @@ from data.records.engine import Records
 from planning import (
     accounts,
     indicator_definitions,
-    indicator_names,
     indicator_values,
     indicators,
+    names,
 )
 from tests.app.how_buttons import explained, turned
 from tests.app.test_pages import healthy, texts
@@ -237,11 +237,11 @@ def test_fewer_masts_are_computed_when_asked_for(start, own, ha_nam) -> None:
 
 def test_every_code_has_a_name() -> None:
     for item in indicator_definitions.built_in().values():
-        assert item.group in indicator_names.GROUPS
-        assert not item.unit or item.unit == "%" or item.unit in indicator_names.UNITS
-        assert not item.denominator or item.denominator in indicator_names.DENOMINATORS
+        assert item.group in names.INDICATOR_GROUPS
+        assert not item.unit or item.unit == "%" or item.unit in names.UNITS
+        assert not item.denominator or item.denominator in names.DENOMINATORS
         assert not item.relation or item.relation in indicator_labels.RELATIONS
-    assert set(indicator_names.GROUPS) == set(indicator_definitions.GROUPS)
+    assert set(names.INDICATOR_GROUPS) == set(indicator_definitions.GROUPS)
 
 
 def test_numbers_in_sentences_are_written_in_the_language(speak) -> None:
