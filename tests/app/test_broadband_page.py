@@ -19,7 +19,7 @@ from data.store import Workspace
 from planning import accounts, broadband, fibre, indicator_values
 from planning.fibre import DesignRequest
 from tests.app.how_buttons import explained, turned
-from tests.app.test_pages import healthy, texts
+from tests.app.test_pages import healthy, texts, wait_for
 
 TITLES = {"vi": "Băng rộng · Thử", "en": "Broadband · Test"}
 
@@ -45,15 +45,6 @@ def button(app, label: str):
 
 def has_button(app, label: str) -> bool:
     return any(item.label == label for item in app.button)
-
-
-def wait_for(app, condition, seconds: float = 90.0):
-    end = time.monotonic() + seconds
-    while not condition(app):
-        assert time.monotonic() < end, texts(app)
-        time.sleep(0.2)
-        app.run()
-    return app
 
 
 def table_with(app, column: str):

@@ -18,7 +18,7 @@ from data.grid import Grid, Raster
 from data.sources import place_search
 from data.sources.source import Place
 from data.store import Workspace
-from tests.app.test_pages import healthy, part, texts
+from tests.app.test_pages import healthy, part, texts, wait_for
 
 FOREIGN = "Mã trạm;Kinh độ;Vĩ độ;Chiều cao cột (ft)\nT1;105°54'00\"E;20°30'00\"N;100\n"
 
@@ -118,15 +118,6 @@ def found(computed, monkeypatch) -> Place:
 
     monkeypatch.setattr(place_search, "search", lambda _text: [Found()])
     return place
-
-
-def wait_for(app, condition, seconds: float = 60.0):
-    end = time.monotonic() + seconds
-    while not condition(app):
-        assert time.monotonic() < end, texts(app)
-        time.sleep(0.2)
-        app.run()
-    return app
 
 
 def has_button(app, label: str) -> bool:

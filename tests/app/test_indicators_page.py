@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -18,7 +17,7 @@ from planning import (
     names,
 )
 from tests.app.how_buttons import explained, turned
-from tests.app.test_pages import healthy, texts
+from tests.app.test_pages import healthy, texts, wait_for
 
 PARTS = ("Table", "One indicator", "Arithmetic", "Audit")
 TITLES = {"vi": "Chỉ tiêu · Thử", "en": "Indicators · Test"}
@@ -45,15 +44,6 @@ def part(app, title: str):
 
 def button(app, label: str, place: int = 0):
     return [item for item in app.button if item.label == label][place]
-
-
-def wait_for(app, condition, seconds: float = 90.0):
-    end = time.monotonic() + seconds
-    while not condition(app):
-        assert time.monotonic() < end, texts(app)
-        time.sleep(0.2)
-        app.run()
-    return app
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])

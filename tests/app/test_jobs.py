@@ -9,7 +9,7 @@ from app.jobs import Jobs, State
 from data.errors import InputError
 
 
-def wait(job, seconds: float = 5.0) -> None:
+def wait(job, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while job.active and time.monotonic() < end:
         time.sleep(0.005)

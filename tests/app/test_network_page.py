@@ -24,7 +24,7 @@ from data.store import Workspace
 from planning import compliance, dedicated_network, network_failures
 from planning import network_design as planner
 from tests.app.how_buttons import explained, turned
-from tests.app.test_pages import healthy, texts
+from tests.app.test_pages import healthy, texts, wait_for
 from tests.areas import small_area, write_area
 from tests.planning import networks
 
@@ -52,15 +52,6 @@ def table_with(app, column: str):
 def button(app, label: str):
     (found,) = [item for item in app.button if item.label == label]
     return found
-
-
-def wait_for(app, condition, seconds: float = 90.0):
-    end = time.monotonic() + seconds
-    while not condition(app):
-        assert time.monotonic() < end, texts(app)
-        time.sleep(0.2)
-        app.run()
-    return app
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pyarrow as pa
 import pytest
 
@@ -15,7 +13,7 @@ from planning import proposal_files, proposal_news, proposals
 from planning.accounts import Actor, Role
 from planning.proposal_workflow import Status
 from tests.app.how_buttons import explained
-from tests.app.test_pages import healthy, texts
+from tests.app.test_pages import healthy, texts, wait_for
 
 CARRIER = Actor(None, "carrier", Role.CARRIER, "A")
 OTHER = Actor(None, "other", Role.CARRIER, "B")
@@ -77,15 +75,6 @@ def named(app, kind: str, key: str):
 
 def press(app, label: str):
     next(item for item in app.button if item.label == label).click().run()
-    return app
-
-
-def wait_for(app, condition, seconds: float = 120.0):
-    end = time.monotonic() + seconds
-    while not condition(app):
-        assert time.monotonic() < end, texts(app)
-        time.sleep(0.3)
-        app.run()
     return app
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,7 @@ from app import jobs
 from planning import scenarios
 from planning.accounts import LOCAL
 from planning.scenarios import Change
-from tests.app.test_pages import healthy, texts
+from tests.app.test_pages import healthy, wait_for
 
 TITLES = {
     "scenarios": {"vi": "Phương án · Thử", "en": "Scenarios · Test"},
@@ -30,15 +29,6 @@ def _no_jobs_left() -> Iterator[None]:
 def button(app, label: str):
     (found,) = [item for item in app.button if item.label == label]
     return found
-
-
-def wait_for(app, condition, seconds: float = 90.0):
-    end = time.monotonic() + seconds
-    while not condition(app):
-        assert time.monotonic() < end, texts(app)
-        time.sleep(0.2)
-        app.run()
-    return app
 
 
 def kept(own, *changes: Change, title: str = "Một"):

@@ -1,7 +1,6 @@
 """The page on sharing: masts to share, fewest masts and white spots, in both languages."""
 
 import io
-import time
 import zipfile
 from collections.abc import Iterator
 
@@ -12,7 +11,7 @@ from app.components import white_spots as components
 from data.errors import message
 from data.store import Workspace
 from planning import white_spot_remedies, white_spots
-from tests.app.test_pages import healthy, texts
+from tests.app.test_pages import healthy, wait_for
 from tests.areas import small_area, write_area
 from tests.planning import sharing_areas
 
@@ -57,12 +56,7 @@ def press(app, title: str):
     label = i18n.translate(message(BUTTONS[title]))
     (button,) = [item for item in app.button if item.label == label]
     button.click().run()
-    end = time.monotonic() + 120.0
-    while not app.metric:
-        assert time.monotonic() < end, texts(app)
-        time.sleep(0.2)
-        app.run()
-    return app
+    return wait_for(app, lambda a: a.metric)
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
