@@ -65,13 +65,12 @@ def choose(page: Page, text: str | re.Pattern[str]) -> None:
 
 
 def drawn(page: Page, part: str = "") -> None:
-    """Wait until a map has its pictures: the server forgets them when the page changes."""
+    """Wait until a map has its pictures."""
     within = page.get_by_role("tabpanel", name=part) if part else page
     maps = within.locator("iframe[title*='st_folium']")
     # That of the part before is there for a moment longer.
     expect(maps).to_have_count(1)
     maps.content_frame.locator("img.leaflet-image-layer").first.wait_for()
-    page.wait_for_load_state("networkidle")
 
 
 def covered(page: Page, before: float = 0.0) -> float:
