@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from app.i18n import _, mark, translate
 from data import schema
@@ -145,11 +145,6 @@ def named(known: Mapping[str, str] | Mapping[str, Message], code: str) -> str:
 def service(code: str) -> str:
     """Name a technology, or a union of several."""
     return named(names.SERVICES, code)
-
-
-def services_in_order(codes: Iterable[str]) -> list[str]:
-    """Sort services as they are shown; unknown ones come last."""
-    return names.ordered(codes)
 
 
 def measure(code: str) -> str:

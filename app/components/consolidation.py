@@ -16,7 +16,7 @@ from app.legend import Entry
 from coverage.request import CoverageRequest
 from data.store import Workspace
 from data.study_area import finest_zones
-from planning import consolidation
+from planning import consolidation, names
 from planning.consolidation import Consolidation, ConsolidationRequest
 from planning.sharing_moves import SharingRequest
 
@@ -303,7 +303,7 @@ def _parties(found: Consolidation) -> None:
 
 def _communes(area: Workspace, found: Consolidation) -> None:
     st.subheader(_("By commune"))
-    technologies = labels.services_in_order(found.operators["technology"].unique())
+    technologies = names.ordered(found.operators["technology"].unique())
     operators = ["any", *sorted(found.operators["operator"].unique())]
     first, second = st.columns(2)
     technology = first.segmented_control(

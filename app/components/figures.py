@@ -12,6 +12,7 @@ import streamlit as st
 from app import formats, labels, references
 from app.components import style
 from app.i18n import _, mark
+from planning import names
 
 MEASURES = ("area", "population", "village")
 
@@ -50,7 +51,7 @@ def show_services(figures: pd.DataFrame, operator: str) -> None:
             f'<span class="ps-small">{escape(whole)}</span></th>'
         )
     rows = []
-    for service in labels.services_in_order(own.index.get_level_values("service")):
+    for service in names.ordered(own.index.get_level_values("service")):
         cells = [_share_cell(own, service, measure) for measure in measures]
         rows.append(
             f'<tr><th scope="row">{escape(labels.service(service))}</th>{"".join(cells)}</tr>'
@@ -238,7 +239,7 @@ def by_zone(figures: pd.DataFrame, measure: str, operator: str) -> pd.DataFrame:
         Columns `code`, `name`, `weight` and the services; shares from 0 to 1.
     """
     chosen = figures[(figures["measure"] == measure) & (figures["operator"] == operator)]
-    services = labels.services_in_order(chosen["service"])
+    services = names.ordered(chosen["service"])
     shares = chosen.pivot(index="zone", columns="service", values="share")
     zones = chosen.drop_duplicates("zone").set_index("zone")[["code", "name", "weight"]]
     wide = zones.join(shares)

@@ -306,7 +306,7 @@ def _models(area: Workspace, request: CoverageRequest, found: Audit) -> None:
         st.dataframe(
             pd.DataFrame(
                 {
-                    _("Model"): [models.MODELS[name].title for name in table["model"]],
+                    _("Model"): [models.title_of(name) for name in table["model"]],
                     _("Share"): [formats.percent(value / 100.0) for value in table["percent"]],
                     _("95% interval"): [
                         formats.percent_range(low / 100.0, high / 100.0)
@@ -323,7 +323,7 @@ def _models(area: Workspace, request: CoverageRequest, found: Audit) -> None:
         wanted = st.multiselect(
             _("Also with"),
             others,
-            format_func=lambda name: models.MODELS[name].title,
+            format_func=models.title_of,
             key="audit.models",
             placeholder=_("Choose models"),
         )

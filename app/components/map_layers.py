@@ -24,6 +24,7 @@ from coverage.results import ANY_OPERATOR, CoverageResult
 from data.grid import Grid
 from data.store import Workspace
 from data.study_area import finest_level
+from planning import names
 
 #: Longest side of the relief, in pixels: a background needs no more.
 RELIEF_PIXELS = 900
@@ -95,7 +96,7 @@ def choose(area: Workspace, result: CoverageResult) -> View:
     View
         What was chosen.
     """
-    services = labels.services_in_order(result.figures["service"])
+    services = names.ordered(result.figures["service"])
     operators = [ANY_OPERATOR, *result.summary["provenance"]["operators"]]
     keep("service", "4G" if "4G" in services else services[0], services)
     keep("operator", ANY_OPERATOR, operators)

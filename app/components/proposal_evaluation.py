@@ -16,6 +16,7 @@ from app.i18n import _, translate
 from app.markdown import plain
 from coverage.request import CoverageRequest
 from data.store import Workspace
+from planning import names
 from planning.proposal_figures import Evaluation, sentence
 
 _ICONS = {
@@ -85,7 +86,7 @@ def _facts(area: Workspace, evaluation: Evaluation) -> list[tuple[str, str]]:
 
 def _choice(result: Mapping[str, Any], key: str) -> tuple[str, str]:
     brought = [row["service"] for row in result["totals"] if row["area_km2"] > 0.0]
-    services = labels.services_in_order(brought or [row["service"] for row in result["totals"]])
+    services = names.ordered(brought or [row["service"] for row in result["totals"]])
     first = next((name for name in ("5G", "4G", "3G", "2G") if name in brought), services[0])
     left, right = st.columns([3, 2])
     service = left.segmented_control(

@@ -53,9 +53,7 @@ def show(area: Workspace, actor: Actor) -> int | None:
     _table(found, actor)
     _downloads(actor, found)
     chosen = st.session_state.setdefault(CHOSEN, address.number(PARAMETER))
-    chosen = chosen if any(item.id == chosen for item in everything) else None
-    address.put(PARAMETER, str(chosen or ""))
-    return chosen
+    return chosen if any(item.id == chosen for item in everything) else None
 
 
 def _nothing(actor: Actor) -> None:

@@ -27,7 +27,7 @@ from app.i18n import _, language, mark, translate
 from coverage.request import CoverageRequest
 from coverage.results import CoverageResult
 from data.store import Workspace
-from planning import scenario_compare, scenarios
+from planning import names, scenario_compare, scenarios
 from planning.scenario_compare import PRESENT, Comparison
 from planning.scenarios import Scenario
 
@@ -107,7 +107,7 @@ def _result(area: Workspace, found: Comparison, known: dict[int, Scenario]) -> N
     titles = {PRESENT: _("Network of today")}
     named = scenario_texts.titles(known.values())
     titles |= {key: named[key] for key in found.results if key in named}
-    services = labels.services_in_order(found.summary["service"].unique())
+    services = names.ordered(found.summary["service"].unique())
     service = st.segmented_control(
         _("Service"),
         services,

@@ -52,7 +52,7 @@ def show(area: Workspace) -> CoverageRequest:
             "model",
             list(models.MODELS),
             "p1812",
-            lambda name: models.MODELS[name].title,
+            models.title_of,
         )
         resolution_m = _choice(
             _("Resolution"),

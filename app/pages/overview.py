@@ -26,6 +26,7 @@ from app.errors import readable_errors
 from app.i18n import _
 from coverage.results import ANY_OPERATOR, CoverageResult
 from data.store import Workspace
+from planning import names
 
 
 def _zone_tables(area: Workspace, result: CoverageResult, operator: str) -> None:
@@ -48,7 +49,7 @@ def _zone_tables(area: Workspace, result: CoverageResult, operator: str) -> None
         format_func=labels.measure,
         key=keep("measure", measures[0], measures),
     )
-    services = labels.services_in_order(table["service"])
+    services = names.ordered(table["service"])
     service = third.selectbox(
         _("Chart of"),
         services,
@@ -56,7 +57,7 @@ def _zone_tables(area: Workspace, result: CoverageResult, operator: str) -> None
         key=keep("chart_service", "4G" if "4G" in services else services[0], services),
     )
     wide = figures.by_zone(of_level, measure, operator)
-    names = {
+    titles = {
         "code": _("Code"),
         "name": _("Name"),
         "weight": {
@@ -67,12 +68,12 @@ def _zone_tables(area: Workspace, result: CoverageResult, operator: str) -> None
         **{name: labels.service(name) for name in wide.columns[3:]},
         "any": _("Any"),
     }
-    shown = wide.rename(columns=names)
+    shown = wide.rename(columns=titles)
     digits = 1 if measure == "area" else 0
     styled = shown.style.format(
         {
-            names["weight"]: lambda value: formats.number(value, digits),
-            **{names[name]: formats.percent for name in wide.columns[3:]},
+            titles["weight"]: lambda value: formats.number(value, digits),
+            **{titles[name]: formats.percent for name in wide.columns[3:]},
         }
     )
     left, right = st.columns([9, 5])
@@ -82,8 +83,8 @@ def _zone_tables(area: Workspace, result: CoverageResult, operator: str) -> None
         width="stretch",
         height=min(38 + 35 * len(shown), 640),
         column_config={
-            names["code"]: st.column_config.Column(width=65),
-            names["name"]: st.column_config.Column(width=165),
+            titles["code"]: st.column_config.Column(width=65),
+            titles["name"]: st.column_config.Column(width=165),
         },
     )
     with left:

@@ -48,14 +48,16 @@ def _page(area: Workspace) -> None:
         label_visibility="collapsed",
         required=True,
     )
-    if part != "proposals":
-        address.put(proposal_list.PARAMETER, "")
     with readable_errors():
         _show(str(part), area, actor)
 
 
 def _show(part: str, area: Workspace, actor: Actor) -> None:
-    if part == "new":
+    chosen = proposal_list.show(area, actor) if part == "proposals" else None
+    address.put(proposal_list.PARAMETER, str(chosen or ""))
+    if chosen is not None:
+        proposal_detail.show(area, actor, chosen)
+    elif part == "new":
         proposal_form.show(area, actor)
     elif part == "import":
         proposal_import.show(area, actor)
@@ -63,10 +65,6 @@ def _show(part: str, area: Workspace, actor: Actor) -> None:
         site_plans.show(area, actor)
     elif part == "news":
         proposal_news.show(area, actor)
-    else:
-        chosen = proposal_list.show(area, actor)
-        if chosen is not None:
-            proposal_detail.show(area, actor, chosen)
 
 
 _page(study.base())

@@ -11,12 +11,7 @@ from planning.reports.model import Number, Text
 LEVELS = {"all": message("All levels"), **names.LEVELS}
 
 #: What a measure's whole is counted in.
-WEIGHTS = {
-    "area": message("Area, km²"),
-    "population": message("Population"),
-    "village": message("Villages"),
-    "household": message("Households"),
-}
+WEIGHTS = {**names.MEASURES, "area": message("Area, km²")}
 
 #: How a stretch of cable is laid. Whether poles and ducts are shared with other
 #: sectors (C2, N2) stands in the layer only where it has a column `route_class`.

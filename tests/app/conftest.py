@@ -77,10 +77,6 @@ def start(monkeypatch: pytest.MonkeyPatch, speak) -> Callable[..., AppTest]:
     return begin
 
 
-# Opened at a page's address, Streamlit looks for its server below that address first. A table
-# to be downloaded is looked for as soon as its button is shown: in vain on a page just left.
-HARMLESS = re.compile(r"/_stcore/(health|host-config)$|/media/[0-9a-f]+\.csv$")
-
 # Parts that open grow for half a second. Someone waits for that; a test on a busy machine
 # may press on a button that has moved away before it lets go.
 OPEN_AT_ONCE = """
@@ -90,6 +86,10 @@ Element.prototype.animate = function (frames, options) {
   return animate.call(this, frames, {...timing, duration: 0});
 };
 """
+
+# Opened at a page's address, Streamlit looks for its server below that address first. A table
+# to be downloaded is looked for as soon as its button is shown: in vain on a page just left.
+HARMLESS = re.compile(r"/_stcore/(health|host-config)$|/media/[0-9a-f]+\.csv$")
 
 #: What maps fetch; Streamlit forgets it when their page is left.
 OF_MAPS = re.compile(r"/media/[0-9a-f]+\.(png|json)$")
