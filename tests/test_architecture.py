@@ -51,3 +51,16 @@ def test_git_keeps_the_coverage_package() -> None:
         ["git", "ls-files", "coverage/*.py"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
     assert "coverage/run.py" in listed
+
+
+def test_no_test_is_named_after_bytes(request: pytest.FixtureRequest) -> None:
+    # Bytes may hold the time or chance: two processes would know one test by two names.
+    named = [
+        item.nodeid
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        for value in item.callspec.params.values()
+        if isinstance(value, bytes) and repr(value)[2:-1] in item.nodeid.partition("[")[2]
+        if len(value) > 1
+    ]
+    assert named == []
