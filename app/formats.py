@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import math
-import re
 import unicodedata
 import zoneinfo
 
@@ -16,7 +15,7 @@ import streamlit as st
 from babel.dates import format_date
 from babel.numbers import format_decimal
 
-from app.i18n import _, language
+from app.i18n import _, language, percent_sign
 
 #: Shown where there is no value.
 NOTHING = "–"
@@ -61,10 +60,6 @@ def number(value: float | None, digits: int = 0, *, signed: bool = False) -> str
     return f"+{text}" if signed and rounded > 0 else text
 
 
-def _percent_sign() -> str:
-    return f"{_NO_BREAK}%" if language() == "vi" else "%"
-
-
 def percent(share: float | None, digits: int = 1) -> str:
     """Write a share from 0 to 1 as a percentage.
 
@@ -82,23 +77,7 @@ def percent(share: float | None, digits: int = 1) -> str:
     """
     if share is None or _is_missing(share):
         return NOTHING
-    return number(100.0 * share, digits) + _percent_sign()
-
-
-def percent_signs(text: str) -> str:
-    """Return a sentence with its percentages as the language in use writes them.
-
-    Parameters
-    ----------
-    text
-        With a space between number and sign.
-
-    Returns
-    -------
-    str
-        E.g. "93 % diện tích" (with a no-break space) or "93% of the area".
-    """
-    return re.sub(r"(?<=\d) %", _percent_sign(), text)
+    return number(100.0 * share, digits) + percent_sign()
 
 
 def percent_range(low: float | None, high: float | None, digits: int = 1) -> str:
@@ -118,7 +97,7 @@ def percent_range(low: float | None, high: float | None, digits: int = 1) -> str
     """
     if low is None or high is None or _is_missing(low) or _is_missing(high):
         return NOTHING
-    return f"{number(100.0 * low, digits)}–{number(100.0 * high, digits)}{_percent_sign()}"
+    return f"{number(100.0 * low, digits)}–{number(100.0 * high, digits)}{percent_sign()}"
 
 
 def points(difference: float | None, digits: int = 1) -> str:
@@ -161,6 +140,8 @@ def quantity(value: float | None, unit: str, digits: int = 0) -> str:
     """
     if value is None or _is_missing(value):
         return NOTHING
+    if unit == "%":
+        return number(value, digits) + percent_sign()
     return f"{number(value, digits)}{_NO_BREAK}{unit}"
 
 

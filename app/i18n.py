@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import streamlit as st
@@ -36,6 +36,8 @@ LOCALE_FOLDER = Path(__file__).parent / "locale"
 _NUMBER = re.compile(r"[-+\u2212]?(\d{1,3}(,\d{3})+(\.\d+)?|\d+\.\d+)")
 _SWAPPED = str.maketrans(",.", ".,")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+#: Percent signs behind a number or the field of one, as the packages below write them.
+_PERCENT = re.compile(r"(?<=[\d}]) %")
 
 _outside_sessions: ContextVar[str] = ContextVar("language", default=DEFAULT)
 
@@ -88,6 +90,17 @@ def catalogue(code: str) -> Catalog:
     """
     with (LOCALE_FOLDER / code / "LC_MESSAGES" / "phusong.po").open("rb") as file:
         return read_po(file, locale=code, domain="phusong")
+
+
+def percent_sign() -> str:
+    """Return what stands behind the number of a percentage.
+
+    Returns
+    -------
+    str
+        "%", in Vietnamese with a no-break space before it.
+    """
+    return _sign(language())
 
 
 def mark(text: str) -> str:
@@ -184,6 +197,7 @@ def _written(value: str) -> str:
 
     The packages below write numbers as English does and dates in ISO 8601.
     """
+    value = _PERCENT.sub(percent_sign(), value)
     if language() != "vi":
         return value
     if _NUMBER.fullmatch(value):
@@ -195,10 +209,17 @@ def _written(value: str) -> str:
 
 
 def _lookup(text: str) -> str:
-    code = language()
-    if code == "en" or not text:
-        return text
-    entry = catalogue(code).get(text)
-    if entry is None or not entry.string:
-        return text
-    return entry.string if isinstance(entry.string, str) else entry.string[0]
+    return _in_language(text, language())
+
+
+@lru_cache(maxsize=20_000)
+def _in_language(text: str, code: str) -> str:
+    if code != "en" and text:
+        entry = catalogue(code).get(text)
+        if entry is not None and entry.string:
+            text = entry.string if isinstance(entry.string, str) else entry.string[0]
+    return _PERCENT.sub(_sign(code), text)
+
+
+def _sign(code: str) -> str:
+    return "\u00a0%" if code == "vi" else "%"

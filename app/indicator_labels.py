@@ -149,4 +149,4 @@ def said(sentence: Message) -> str:
         name: numbers(str(value)) if name in _WITH_NUMBERS else value
         for name, value in sentence.values.items()
     }
-    return formats.percent_signs(translate(Message(sentence.template, values)))
+    return translate(Message(sentence.template, values))

@@ -119,7 +119,7 @@ def _models() -> None:
             "; ".join(
                 f"{_(_RANGES.get(name, name))} "
                 f"{formats.number(low, indicator_labels.decimals(low))}–"
-                f"{formats.number(high, indicator_labels.decimals(high))} {unit}"
+                f"{formats.quantity(high, unit, indicator_labels.decimals(high))}"
                 for name, (low, high, unit) in model.valid_range.items()
             ),
         )

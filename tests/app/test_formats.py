@@ -41,17 +41,11 @@ def test_percentages(speak) -> None:
     assert formats.percent(0.308) == f"30,8{NB}%"
     assert formats.percent_range(0.301, 0.315) == f"30,1–31,5{NB}%"
     assert formats.points(-0.013) == f"−1,3{NB}điểm{NB}%"
+    assert formats.quantity(0.1, "%", 1) == f"0,1{NB}%"
     speak("en")
     assert formats.percent(0.308) == "30.8%"
     assert formats.points(0.05) == f"+5.0{NB}pp"
-
-
-def test_percentages_within_sentences(speak) -> None:
-    said = "93 % of the area at −95 dBm (4G, 95 %); 100 %"
-    speak("vi")
-    assert formats.percent_signs(said) == said.replace(" %", f"{NB}%")
-    speak("en")
-    assert formats.percent_signs(said) == "93% of the area at −95 dBm (4G, 95%); 100%"
+    assert formats.quantity(50.0, "%") == "50%"
 
 
 def test_dates(speak) -> None:

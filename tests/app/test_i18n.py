@@ -159,3 +159,21 @@ def test_numbers_and_dates_in_messages_are_written_as_the_language_does(value, w
     i18n.use("en")
     assert i18n.translate(said) == value
     i18n.use(i18n.DEFAULT)
+
+
+def test_percentages_within_sentences_are_written_as_the_language_does(speak) -> None:
+    sentence = message(
+        "{share} % of the zone {code} is outside the zone {parent}",
+        share="12.5",
+        code="A 7",
+        parent=message("{place} (95 %)", place="B 100 %"),
+    )
+    speak("en")
+    assert translate(sentence) == "12.5% of the zone A 7 is outside the zone B 100% (95%)"
+    assert translate("95 % sure") == "95% sure"
+    speak("vi")
+    assert translate(sentence) == (
+        "12,5\u00a0% đơn vị A 7 nằm ngoài đơn vị B 100\u00a0% (95\u00a0%)"
+    )
+    assert translate("95 % sure") == "95\u00a0% sure"
+    assert i18n.percent_sign() == "\u00a0%"
