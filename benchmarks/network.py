@@ -209,12 +209,14 @@ def yearly(sites: int, time_limit_s: float, seed: int = 3) -> dict[str, Any]:
     head = np.arange(1, sites + 1)
     tail = np.array([rng.integers(max(0, i - 12), i) for i in head])
     cost = rng.uniform(5.0, 40.0, sites)
-    ways = phases.ways_to_roots(sites + 1, tail, head, cost, [0], head)
+    ways: dict[int, list[int]] = {0: []}
+    for edge, (near, far) in enumerate(zip(tail.tolist(), head.tolist(), strict=True)):
+        ways[far] = [*ways[near], edge]
     start_s = time.perf_counter()
     plan = phases.phases(
         rng.uniform(1.0, 5.0, sites),
         cost,
-        ways,
+        [ways[node] for node in head.tolist()],
         np.full(5, 0.15 * cost.sum()),
         weight=rng.integers(1, 20, sites),
         priority=rng.integers(1, 4, sites),

@@ -14,7 +14,7 @@ import datetime as dt
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -286,54 +286,6 @@ def _roots(live: Network) -> Ints:
             "from it"
         )
     return roots
-
-
-def dropped(
-    live: Network,
-    *,
-    links: Iterable[str] = (),
-    sites: Iterable[str] = (),
-    groups: Iterable[str] = (),
-) -> gpd.GeoDataFrame:
-    """Return the sites that lose every data centre when all of these fail at once.
-
-    Parameters
-    ----------
-    live
-        From `planning.dedicated_network.network`.
-    links, sites
-        Values of link_id and site_id.
-    groups
-        Names of risk groups, e.g. ``"segment:F12"`` or ``"provider:A"``.
-
-    Returns
-    -------
-    GeoDataFrame
-        Rows of the live sites, without those that fail themselves.
-
-    Raises
-    ------
-    InputError
-        If something is not live, or no data centre is.
-    """
-    edges = [_positions(live.links["link_id"], "link", links)]
-    for name in groups:
-        if name not in live.risk_groups:
-            raise InputError("There is no risk group {name}", name=name)
-        edges.append(live.risk_groups[name])
-    down = _positions(live.sites["site_id"], "site", sites)
-    found = resilience.single_failures(len(live.sites), live.tail, live.head, _roots(live))
-    return live.sites.iloc[found.lost_by(edges=np.concatenate(edges), nodes=down)]
-
-
-def _positions(column: pd.Series, kind: str, names: Iterable[str]) -> Ints:
-    index = pd.Index(column)
-    wanted = list(names)
-    found = index.get_indexer(wanted)
-    for name, position in zip(wanted, found.tolist(), strict=True):
-        if position < 0:
-            raise InputError("There is no live {kind} {name}", kind=message(kind), name=name)
-    return found.astype(np.int64)
 
 
 # ----------------------------------------------------------------------------------------

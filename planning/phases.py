@@ -28,7 +28,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from data.errors import InputError
 from planning import milp, resilience
-from planning.kernels import ring_design as kernels
 from planning.steiner import whole_numbers
 
 Ints = NDArray[np.int64]
@@ -103,7 +102,7 @@ def phases(
         Cost of each edge, from 0, shape (edges,); 0 for those that exist.
     ways
         Edges (positions) that each site needs; shared ones are paid once, when first
-        needed (see `ways_to_roots`).
+        needed.
     budget
         Money for each year, from 0, shape (years,).
     weight
@@ -170,68 +169,6 @@ def phases(
     plan.solve(time_limit_s, on_progress)
     on_progress(1.0)
     return plan.result()
-
-
-def ways_to_roots(
-    n_nodes: int,
-    tail: ArrayLike,
-    head: ArrayLike,
-    cost: ArrayLike,
-    roots: ArrayLike,
-    sites: ArrayLike,
-) -> list[Ints]:
-    """Return the cheapest way of each site to its nearest root, as positions of edges.
-
-    Parameters
-    ----------
-    n_nodes, tail, head, roots
-        As for `planning.resilience.single_failures`; a design, for example.
-    cost
-        Cost of each edge, from 0.
-    sites
-        Nodes, in the order of the result.
-
-    Returns
-    -------
-    list of arrays
-        Edges from the site on; in a tree, its only way.
-
-    Raises
-    ------
-    InputError
-        If an array does not fit, or a site reaches no root.
-    """
-    tail, head = resilience.checked_ends(n_nodes, tail, head)
-    sources = resilience.checked_roots(roots, n_nodes)
-    length = _finite(cost, tail.size, "cost")
-    nodes = whole_numbers(sites, "sites")
-    resilience.checked_nodes(nodes, n_nodes, "sites")
-    first, neighbour, edge = resilience.half_edges(n_nodes, tail, head)
-    distance = np.empty(n_nodes)
-    origin, via, heap, slot = (np.empty(n_nodes, np.int64) for _ in range(4))
-    kernels.shortest(
-        first,
-        neighbour,
-        length[edge],
-        sources,
-        np.zeros(n_nodes, np.uint8),
-        distance,
-        origin,
-        via,
-        heap,
-        slot,
-    )
-    result = []
-    for node in nodes.tolist():
-        if not math.isfinite(distance[node]):
-            raise InputError("Node {node} has no way to a root", node=node)
-        way = []
-        at = node
-        while origin[at] >= 0:
-            way.append(int(edge[via[at]]))
-            at = int(origin[at])
-        result.append(np.array(way, np.int64))
-    return result
 
 
 def _finite(values: ArrayLike, count: int, name: str) -> Floats:

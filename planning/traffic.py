@@ -75,17 +75,6 @@ class Demands:
             np.concatenate([self.mbps, other.mbps]),
         )
 
-    def grown(self, growth: float, years: float) -> Demands:
-        """Return the demands after some years of growth by this share a year.
-
-        Raises
-        ------
-        InputError
-            If the growth is not above -1.
-        """
-        _check_growth(growth)
-        return Demands(self.source, self.target, self.mbps * (1.0 + growth) ** years)
-
 
 def hub_demands(
     nodes: ArrayLike, hub: ArrayLike, *, up_mbps: ArrayLike, down_mbps: ArrayLike
@@ -493,7 +482,7 @@ def route(
 
 
 # ----------------------------------------------------------------------------------------
-# Bottlenecks
+# Growth
 
 
 def years_until(utilisation: ArrayLike, growth: float, *, limit: float = 1.0) -> Floats:
@@ -537,48 +526,6 @@ def years_until(utilisation: ArrayLike, growth: float, *, limit: float = 1.0) ->
 def _check_limit(limit: float) -> None:
     if not limit > 0.0:
         raise InputError("limit is {value}, expected a share above 0", value=limit)
-
-
-def bottlenecks(
-    routing: Routing, capacity_mbps: ArrayLike, *, growth: float = 0.0, limit: float = 1.0
-) -> pd.DataFrame:
-    """List the links by how soon they reach a limit.
-
-    Parameters
-    ----------
-    routing
-        Loads now.
-    capacity_mbps
-        As for `Routing.utilisation`.
-    growth, limit
-        As for `years_until`.
-
-    Returns
-    -------
-    DataFrame
-        A row per link: edge, forward_mbps, backward_mbps, capacity_mbps, utilisation,
-        years_until_limit; the busiest first, links of unknown capacity last.
-
-    Raises
-    ------
-    InputError
-        As `Routing.utilisation` and `years_until` do.
-    """
-    capacity = _capacity(capacity_mbps, routing.forward_mbps.size)
-    share = routing.utilisation(capacity)
-    table = pd.DataFrame(
-        {
-            "edge": np.arange(capacity.size),
-            "forward_mbps": routing.forward_mbps,
-            "backward_mbps": routing.backward_mbps,
-            "capacity_mbps": capacity,
-            "utilisation": share,
-            "years_until_limit": years_until(share, growth, limit=limit),
-        }
-    )
-    return table.sort_values(
-        "utilisation", ascending=False, kind="stable", na_position="last", ignore_index=True
-    )
 
 
 # ----------------------------------------------------------------------------------------

@@ -151,28 +151,6 @@ def test_two_links_in_one_duct_are_one_risk_and_no_more_available_than_agreed() 
     assert first["lost_sites"] == 2
 
 
-def test_what_drops_when_several_things_are_clicked() -> None:
-    drawn = inventory(link(0, 1), link(1, 2), link(2, 0), link(2, 3, provider="B"), link(3, 4))
-    live = network(drawn)
-
-    def names(**down: list[str]) -> list[str]:
-        return network_failures.dropped(live, **down)["site_id"].tolist()
-
-    assert names() == []
-    assert names(links=["L0"]) == []
-    assert names(links=["L0", "L1"]) == ["S1"]
-    assert names(sites=["S2"]) == ["S3", "S4"]
-    assert names(groups=["provider:B"]) == ["S3", "S4"]
-    assert names(groups=["provider:A"], sites=["S4"]) == ["S1", "S2", "S3"]
-    for down, said in (
-        ({"links": ["L9"]}, "There is no live link L9"),
-        ({"sites": ["S9"]}, "There is no live site S9"),
-        ({"groups": ["provider:C"]}, "There is no risk group provider:C"),
-    ):
-        with pytest.raises(InputError, match=said):
-            network_failures.dropped(live, **down)
-
-
 def test_loads_bottlenecks_and_a_conference_of_all_endpoints() -> None:
     drawn = inventory(
         link(0, 1, capacity_mbps=10.0),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data.errors import CancelledError, InputError
 from planning import phases as planning_phases
-from planning.phases import Phases, phases, ways_to_roots
+from planning.phases import Phases, phases
 
 
 def keeps(problem: dict[str, Any], site_year: Any, edge_year: Any) -> bool:
@@ -128,12 +128,14 @@ def tree(sites: int, seed: int = 3) -> dict[str, Any]:
     head = np.arange(1, sites + 1)
     tail = np.array([rng.integers(max(0, i - 12), i) for i in head])
     cost = rng.uniform(5.0, 40.0, sites).round(2)
-    ways = ways_to_roots(sites + 1, tail, head, cost, [0], head)
+    ways: dict[int, list[int]] = {0: []}
+    for edge, (near, far) in enumerate(zip(tail.tolist(), head.tolist(), strict=True)):
+        ways[far] = [*ways[near], edge]
     site_cost = rng.uniform(1.0, 5.0, sites).round(2)
     return {
         "site_cost": site_cost,
         "edge_cost": cost,
-        "ways": ways,
+        "ways": [ways[node] for node in head.tolist()],
         "budget": np.full(5, 0.15 * (cost.sum() + site_cost.sum())),
         "weight": rng.integers(1, 20, sites).astype(float),
         "priority": rng.integers(1, 4, sites),
@@ -197,13 +199,6 @@ def test_what_no_budget_pays_for_is_said() -> None:
     assert plan.site_year.tolist() == [1, -1]
     assert plan.classes["served"].tolist() == [1]
     assert phases([], [], [], [1.0]).gap == 0.0
-
-
-def test_ways_in_a_tree_are_the_only_ones() -> None:
-    ways = ways_to_roots(5, [0, 1, 1, 0], [1, 2, 3, 4], [1.0, 1.0, 1.0, 1.0], [0], [3, 0, 4])
-    assert [way.tolist() for way in ways] == [[2, 0], [], [3]]
-    with pytest.raises(InputError, match="Node 2 has no way to a root"):
-        ways_to_roots(3, [0], [1], [1.0], [0], [2])
 
 
 def test_progress_and_cancelling() -> None:

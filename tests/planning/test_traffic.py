@@ -211,7 +211,6 @@ def test_demands_of_hub_sites_and_conferences() -> None:
     mesh = traffic.conference_demands([1, 2, 3], [1.0, 2.0, 4.0], mcu=None)
     assert mesh.total_mbps == 2 * (1.0 + 2.0 + 4.0)
     assert (hub + mesh).total_mbps == hub.total_mbps + mesh.total_mbps
-    assert hub.grown(0.2, 2.0).total_mbps == pytest.approx(1.44 * hub.total_mbps)
 
 
 @settings(max_examples=100, deadline=None)
@@ -268,18 +267,15 @@ def test_a_link_that_is_full_anyway_leaves_nothing_for_a_conference() -> None:
     assert effect.newly_overloaded.size == 0
 
 
-def test_bottlenecks_now_and_with_growth() -> None:
+def test_shares_of_capacities_and_the_years_until_a_limit() -> None:
     demands = traffic.hub_demands([1, 2, 3], 0, up_mbps=0.0, down_mbps=[10.0, 20.0, 5.0])
     routing = traffic.route(*STAR, demands)
-    table = traffic.bottlenecks(routing, [60.0, 10.0, math.nan], growth=0.5, limit=0.8)
-    assert table["edge"].tolist() == [1, 0, 2]
-    assert table["utilisation"].tolist()[:2] == [2.0, 0.5]
-    assert table["years_until_limit"].tolist()[0] == 0.0
-    years = table["years_until_limit"].tolist()[1]
-    assert 0.5 * 1.5**years == pytest.approx(0.8)
-    later = traffic.route(*STAR, demands.grown(0.5, years))
-    assert later.utilisation([60.0, 10.0, math.nan])[0] == pytest.approx(0.8)
-    assert math.isnan(table["years_until_limit"].tolist()[2])
+    share = routing.utilisation([60.0, 10.0, math.nan])
+    assert share.tolist()[:2] == [0.5, 2.0]
+    years = traffic.years_until(share, 0.5, limit=0.8).tolist()
+    assert 0.5 * 1.5 ** years[0] == pytest.approx(0.8)
+    assert years[1] == 0.0
+    assert math.isnan(years[2])
     assert routing.utilisation([0.0, 1.0, 1.0])[0] == math.inf
     assert traffic.route(*STAR, Demands([], [], [])).utilisation(0.0).tolist() == [0.0, 0.0, 0.0]
     assert traffic.years_until(0.5, -0.1) == math.inf
@@ -336,7 +332,7 @@ def test_every_site_to_every_other_in_a_province() -> None:
         (lambda: Demands([0], [1], [-1.0]), r"mbps, entry 0: -1.0, expected a number from 0"),
         (lambda: Demands([0], [1], [math.inf]), r"mbps, entry 0: inf"),
         (lambda: Demands([0, 1], [1], [1.0]), "source and target have 2 and 1 entries"),
-        (lambda: Demands([0], [1], [1.0]).grown(-1.0, 1.0), r"growth is -1.0"),
+        (lambda: traffic.years_until(0.5, -1.0), r"growth is -1.0"),
         (lambda: traffic.hub_demands([1, 2], [0, 0, 0], up_mbps=1, down_mbps=1), "hub has 3"),
         (lambda: traffic.site_demands([1, 1], 2.0), "nodes holds node 1 2 times"),
         (lambda: traffic.conference_demands([1, 1], 2.0, mcu=0), "endpoints holds node 1"),
