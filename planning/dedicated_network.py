@@ -473,7 +473,8 @@ def status(source: Workspace | Inventory, on: str | dt.date | None = None) -> Ne
         _bandwidth(sites),
         _zones_with_rooms(sites, member, zones),
     ]
-    figures = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    # The first part has the columns even without a row.
+    figures = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     return NetworkStatus(day, _named(figures, inventory.zones), sites, live)
 
 

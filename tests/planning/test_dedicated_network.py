@@ -407,6 +407,13 @@ def test_the_command_writes_the_state_of_a_day(
     assert command_line.main([*words, "--on", "2000-01-01"]) == 0
     assert "connected 0 of" in capsys.readouterr().out
     assert not list(out.glob(".tmp-*"))
+    # No site and no zone is there yet.
+    later = {"valid_from": "2018-01-01", "valid_to": None}
+    layers = {name: workspace.read(name).assign(**later) for name in ("zones", "network_sites")}
+    workspace.write(layers, {name: workspace.provenance()[name] for name in layers})
+    assert command_line.main([*words, "--on", "1900-01-01"]) == 0
+    assert "The inventory has no site on that day" in capsys.readouterr().out
+    assert pd.read_csv(out / "status.csv").empty
 
 
 def test_the_command_says_what_it_cannot_use(
