@@ -35,8 +35,8 @@ class Change:
     ``add``: a mast that stands in the scenario, with its cells. ``move``: `mast_id` with
     a new `lon`, `lat`. ``remove``: a mast with all its cells or, where `cells` are
     named, only these. ``edit``: other values of a mast, and of cells or further cells on
-    it. ``share``: cells hung on a mast that others may use; one whose `cell_id` is known
-    comes from where it hangs now.
+    it. ``share``: cells hung on a mast that others may use, or of its owner or of an operator
+    that is there; one whose `cell_id` is known comes from where it hangs now.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Change:
             if not isinstance(values, Mapping):
                 raise InputError("A change names columns and values of a mast and of its cells")
             for name, value in values.items():
-                if value is not None and not isinstance(value, str | int | float | np.generic):
+                if not _is_plain(value):
                     raise InputError(
                         "{column}: {value} (expected text, a number, yes or no)",
                         column=str(name),
@@ -103,7 +103,17 @@ class Change:
                 "A change is an object with kind, mast and cells; found {value}",
                 value=str(given)[:80],
             )
-        return cls(given["kind"], given["mast"], tuple(given.get("cells") or ()))
+        cells = given.get("cells")
+        if not isinstance(cells, list | tuple | None):
+            raise InputError("cells: {value} (expected a list of cells)", value=str(cells)[:80])
+        return cls(given["kind"], given["mast"], tuple(cells or ()))
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, int):
+        # Beyond it no database and no column keeps it.
+        return abs(value) < 2**63
+    return value is None or isinstance(value, str | float | np.generic)
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -327,13 +337,22 @@ class _Network:
         if change.kind == "move" or moved:
             for name in PLACE:
                 mast.setdefault(name, None)
+        before = self._operators(key)
         self.masts.put(key, mast, number)
         self._hang(number, key, change.cells)
         if change.kind == "share":
-            self._check_room(number, key, mast)
+            self._check_room(number, key, mast, before)
 
-    def _check_room(self, number: int, key: str, mast: Mapping[str, Any]) -> None:
-        if str(mast.get("shareable")).lower() not in ("true", "1", "yes"):
+    def _operators(self, key: str) -> set[str]:
+        """Return the operators whose cells hang on a mast."""
+        cells = [self.cells.get(cell) for cell in self.on_mast.get(key, [])]
+        return {str(cell["operator"]) for cell in cells if cell and cell.get("operator")}
+
+    def _check_room(self, number: int, key: str, mast: Mapping[str, Any], before: set[str]) -> None:
+        now = self._operators(key)
+        # Whose the mast is, and who is there already, is no other.
+        others = now - before - {str(mast.get("owner"))}
+        if others and str(mast.get("shareable")).lower() not in ("true", "1", "yes"):
             self.fault(
                 number,
                 "shareable",
@@ -341,13 +360,12 @@ class _Network:
                 message("expected a mast that others may use; change that first"),
             )
         most = pd.to_numeric(pd.Series([mast.get("max_tenants")]), errors="coerce").iloc[0]
-        cells = [self.cells.get(cell) for cell in self.on_mast.get(key, [])]
-        there = sorted({str(cell["operator"]) for cell in cells if cell and cell.get("operator")})
-        if pd.notna(most) and len(there) > most:
+        if now - before and pd.notna(most) and len(now) > most:
+            names = ", ".join(sorted(now))
             self.fault(
                 number,
                 "max_tenants",
-                message("{count} operators: {names}", count=len(there), names=", ".join(there)),
+                message("{count} operators: {names}", count=len(now), names=names),
                 message("expected at most {count}", count=int(most)),
             )
 

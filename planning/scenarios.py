@@ -483,7 +483,7 @@ def _may_see(actor: Actor, row: Row) -> bool:
 
 
 def _seen(session: Session, actor: Actor, scenario_id: int) -> Row:
-    row = session.get(Row, scenario_id)
+    row = session.get(Row, scenario_id) if 0 < scenario_id < 2**31 else None
     if row is None or not _may_see(actor, row):
         # Whether there is one that the actor must not see is not said.
         raise InputError("There is no scenario {value}", value=scenario_id)

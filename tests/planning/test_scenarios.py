@@ -140,7 +140,43 @@ def test_a_mast_is_shared_only_as_far_as_it_may_be(area) -> None:
     assert problems(area, full, Change("share", {"mast_id": name}, come)) == [(2, "max_tenants")]
 
 
-@pytest.mark.parametrize("value", [[1], {"a": 1}, object()])
+def test_an_owner_and_those_who_are_there_are_no_others(area) -> None:
+    before, hung = area.read("masts"), area.read("cells")
+    name = before["mast_id"].iloc[0]
+    there = sorted(set(hung.loc[hung["mast_id"] == name, "operator"]))
+    closed = Change(
+        "edit", {"mast_id": name, "owner": "D", "shareable": False, "max_tenants": len(there) + 1}
+    )
+    own = Change("share", {"mast_id": name}, ({**CELL, "operator": "D"},))
+    present = Change("share", {"mast_id": name}, ({**CELL, "operator": there[0]},))
+    _, cells = network(area, [closed, own, present])
+    assert len(cells) == len(hung) + 2
+    stranger = Change("share", {"mast_id": name}, ({**CELL, "operator": "E"},))
+    assert problems(area, closed, own, stranger) == [(3, "shareable"), (3, "max_tenants")]
+    # An owner needs a place like everybody; who has one keeps it.
+    full = Change("edit", {"mast_id": name, "owner": "D", "max_tenants": len(there)})
+    assert problems(area, full, own) == [(2, "max_tenants")]
+    assert len(network(area, [full, present])[1]) == len(hung) + 1
+
+
+@pytest.mark.parametrize("cells", [5, "A", {"operator": "A"}, True, 0, [5]])
+def test_cells_of_a_change_are_a_list(cells) -> None:
+    with pytest.raises(InputError):
+        Change.from_dict({"kind": "edit", "mast": {"mast_id": "M"}, "cells": cells})
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**31, 99999999999999999999])
+def test_there_is_no_scenario_of_a_number_that_no_database_has(records, number) -> None:
+    for ask in (
+        lambda: scenarios.get(records, PLANNER, number),
+        lambda: scenarios.rename(records, PLANNER, number, "x"),
+        lambda: scenarios.delete(records, PLANNER, number),
+    ):
+        with pytest.raises(InputError, match=f"There is no scenario {number}"):
+            ask()
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, object(), 10**400])
 def test_values_are_plain(value) -> None:
     with pytest.raises(InputError):
         Change("edit", {"mast_id": "M", "name": value})
