@@ -774,7 +774,7 @@ PROPOSALS = Layer(
                 nullable=True,
             ),
             "height_m": number(
-                "Height of the mast above ground", "m", above=0, maximum=1000, nullable=True
+                "Height of a new mast above ground", "m", minimum=0, maximum=1000, nullable=True
             ),
             "building_height_m": number(
                 "Height of the building below the mast; empty: on the ground",

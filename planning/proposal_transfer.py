@@ -241,6 +241,8 @@ def table(records: Records, actor: Actor, found: Sequence[proposals.Proposal]) -
         rows.append(
             {
                 **{name: wish[name] for name in PROPOSALS.columns},
+                # A mast that is there has the height that it has.
+                "height_m": wish["height_m"] if item.request.kind == "new" else None,
                 "technologies": ";".join(item.request.technologies),
                 "number": item.id,
                 "organisation": item.organisation,

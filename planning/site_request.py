@@ -187,29 +187,29 @@ def checked(given: Mapping[str, Any]) -> SiteRequest:
     cells = _cells(given.get("cells") or ())
     if not technologies and not cells:
         raise _wrong("technologies", "", message("expected at least one technology, or cells"))
-    if kind == "share" and not texts["mast_id"]:
-        raise _wrong("mast_id", "", message("expected the mast that is to be shared"))
+    place = {"lon": _degrees(given, "lon", 180.0), "lat": _degrees(given, "lat", 90.0)}
+    common: dict[str, Any] = {**texts, **place, "technologies": technologies, "cells": cells}
+    if kind == "share":
+        if not texts["mast_id"]:
+            raise _wrong("mast_id", "", message("expected the mast that is to be shared"))
+        # What stands there is known; only what comes is asked for.
+        return SiteRequest(**common, kind="share")
     height = _figure(given, "height_m", 1000.0)
-    if kind == "new" and height is None:
+    if height is None:
         raise _wrong("height_m", "", message("expected a number greater than 0 and at most 1000 m"))
     building = _figure(given, "building_height_m", 1000.0)
-    if building is not None and height is not None and building >= height:
+    if building is not None and building >= height:
         raise _wrong(
             "building_height_m", building, message("expected less than the height of the mast")
         )
     tenants = _figure(given, "max_tenants", 100.0)
     if tenants is not None and not (tenants.is_integer() and tenants >= 1):
         raise _wrong("max_tenants", tenants, message("expected a whole number from 1 to 100"))
-    place = {"lon": _degrees(given, "lon", 180.0), "lat": _degrees(given, "lat", 90.0)}
-    common: dict[str, Any] = {**texts, **place, "technologies": technologies, "cells": cells}
-    if kind == "share":
-        # What stands there is known; only what comes is asked for.
-        return SiteRequest(**common, kind="share")
     return SiteRequest(
         # Of a new mast the code is made later, so that it is nobody else's.
         **{**common, "mast_id": ""},
         mast_class=mast_class,
-        height_m=height or 0.0,
+        height_m=height,
         building_height_m=building,
         radius_m=_figure(given, "radius_m", 100.0),
         shareable=bool(given.get("shareable", False)),

@@ -107,6 +107,47 @@ def test_what_is_written_is_read_again(records, workspace, places, tmp_path, end
         assert after == before
 
 
+@pytest.mark.parametrize("height", ["", "0"])
+def test_antennas_on_a_mast_come_from_files_and_go_into_them(
+    records, workspace, places, tmp_path, height
+) -> None:
+    mast = workspace.read("masts")["mast_id"].iloc[0]
+    lon, lat = places[0]
+    content = (
+        "reference,lon,lat,kind,mast_id,height_m,technologies\n"
+        f"M2,{lon},{lat},share,{mast},{height},4G\n"
+    ).encode()
+    made = proposal_transfer.import_file(records, ALPHA, workspace, content, submit=True)
+    (item,) = made
+    assert (item.request.kind, item.request.mast_id) == ("share", mast)
+    # It can be given back, changed and sent again.
+    proposals.request_changes(records, PLANNER, item.id, "3G too")
+    proposals.edit(
+        records, ALPHA, item.id, {**item.request.to_dict(), "technologies": ["3G", "4G"]}
+    )
+    edited = proposals.submit(records, ALPHA, item.id)
+    assert edited.request.technologies == ("3G", "4G")
+    for ending in ("csv", "xlsx", "kml", "gpkg", "geojson"):
+        path = tmp_path / f"out.{ending}"
+        proposal_transfer.export(records, ALPHA, [edited], path)
+        if ending == "csv":
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                assert [row["height_m"] for row in csv.DictReader(file)] == [""]
+        found, requests = proposal_transfer.preview(workspace, path)
+        assert not found.errors
+        (again,) = requests
+        assert (again.kind, again.mast_id, again.technologies) == ("share", mast, ("3G", "4G"))
+
+
+def test_a_new_mast_without_height_is_a_fault_of_its_row(workspace, places) -> None:
+    for height in ("", "0"):
+        found, requests = proposal_transfer.preview(
+            workspace, rows(places, {}, {"height": height}), file_name="p.csv"
+        )
+        assert not requests
+        assert [(p.row, p.column, p.file) for p in found.errors] == [(3, "height_m", "p.csv")]
+
+
 FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1+1", '=HYPERLINK("http://x")')
 
 
