@@ -14,6 +14,7 @@ when it is asked.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -98,7 +99,10 @@ class Network:
     risk_groups
         Links that one event can cut together, by ``"segment:<id>"`` (one duct or cable),
         ``"trench:<id>"`` (segments side by side, named after the first) and
-        ``"provider:<name>"``; positions in `links`, ascending.
+        ``"provider:<name>"``; positions in `links`, ascending. A link of several
+        providers fails with each of them.
+    trenches
+        The segment_id of the segments side by side, by the first of them.
     """
 
     day: str | None
@@ -108,6 +112,7 @@ class Network:
     head: IntArray
     hub: BoolArray
     risk_groups: dict[str, IntArray] = field(default_factory=dict)
+    trenches: dict[str, list[str]] = field(default_factory=dict)
 
     @cached_property
     def reachable(self) -> BoolArray:
@@ -294,6 +299,7 @@ def network(source: Workspace | Inventory, on: str | dt.date | None = None) -> N
     live = inventory.links.loc[live_links(inventory.links, day)]
     both = live["from_site"].isin(position.index) & live["to_site"].isin(position.index)
     links = live.loc[both].reset_index(drop=True)
+    trenches = _trenches(links, inventory.segments, TRENCH_M)
     return Network(
         day,
         sites,
@@ -301,7 +307,8 @@ def network(source: Workspace | Inventory, on: str | dt.date | None = None) -> N
         position.reindex(links["from_site"]).to_numpy(np.int64),
         position.reindex(links["to_site"]).to_numpy(np.int64),
         (sites["role"] == "hub").to_numpy(bool),
-        risk_groups(links, inventory.segments),
+        _risk_groups(links, trenches),
+        trenches,
     )
 
 
@@ -329,22 +336,70 @@ def risk_groups(
         ``"segment:<id>"``, ``"trench:<id>"``, ``"provider:<name>"`` -> positions in
         `links`, ascending. A trench has at least two segments.
     """
-    through: dict[str, list[int]] = {}
-    for position, route in enumerate(links["route"].tolist()):
-        for name in schema.route_segments(route):
-            through.setdefault(name, []).append(position)
+    return _risk_groups(links, _trenches(links, segments, trench_m))
+
+
+def _risk_groups(links: pd.DataFrame, trenches: Mapping[str, list[str]]) -> dict[str, IntArray]:
+    through = _rows_by(links["route"])
     groups = {f"segment:{name}": rows for name, rows in sorted(through.items())}
-    if segments is not None:
-        for first, names in _trenches(segments, set(through), trench_m).items():
-            rows = sorted({row for name in names for row in through[name]})
-            groups[f"trench:{first}"] = rows
-    for provider, members in links.groupby("provider", sort=True).indices.items():
-        groups[f"provider:{provider}"] = sorted(int(row) for row in members)
+    for first, names in trenches.items():
+        groups[f"trench:{first}"] = sorted({row for name in names for row in through[name]})
+    providers = _rows_by(links["provider"])
+    groups |= {f"provider:{name}": rows for name, rows in sorted(providers.items())}
     return {name: np.array(rows, dtype=np.int64) for name, rows in groups.items()}
 
 
-def _trenches(segments: gpd.GeoDataFrame, used: set[str], trench_m: float) -> dict[str, list[str]]:
-    """Return segments side by side, by the first of each group."""
+def _rows_by(cells: pd.Series) -> dict[str, list[int]]:
+    """Return the positions of the lists that name something, ascending."""
+    found: dict[str, list[int]] = {}
+    for position, cell in enumerate(cells.tolist()):
+        for name in schema.listed(cell):
+            found.setdefault(name, []).append(position)
+    return found
+
+
+def side_by_side(
+    segments: gpd.GeoDataFrame, trenches: Mapping[str, list[str]], *, trench_m: float = TRENCH_M
+) -> dict[str, float]:
+    """Return how much of each segment runs beside others of its trench.
+
+    Parameters
+    ----------
+    segments
+        Layer `fibre_segments`.
+    trenches
+        As in `Network`.
+    trench_m
+        How near they run. [m]
+
+    Returns
+    -------
+    dict
+        segment_id of every segment in a trench -> length. [m]
+    """
+    number = {name: k for k, names in enumerate(trenches.values()) for name in names}
+    rows = segments[segments["segment_id"].isin(number)]
+    lines, names = rows.geometry.to_numpy(), rows["segment_id"].tolist()
+    group = np.array([number[name] for name in names], np.int64)
+    a, b = shapely.STRtree(lines).query(lines, predicate="dwithin", distance=trench_m)
+    beside = (a != b) & (group[a] == group[b])
+    a, b = a[beside], b[beside]
+    # Beyond its ends nothing runs beside a segment.
+    strip = shapely.buffer(lines, trench_m, cap_style="flat")
+    found = dict.fromkeys(names, 0.0)
+    for at in np.unique(a).tolist():
+        near = shapely.union_all(strip[b[a == at]])
+        found[names[at]] = float(shapely.length(shapely.intersection(lines[at], near)))
+    return found
+
+
+def _trenches(
+    links: pd.DataFrame, segments: gpd.GeoDataFrame | None, trench_m: float
+) -> dict[str, list[str]]:
+    """Return segments that links run through side by side, by the first of each group."""
+    if segments is None:
+        return {}
+    used = {name for route in links["route"].tolist() for name in schema.route_segments(route)}
     rows = segments[segments["segment_id"].isin(used)].sort_values("segment_id")
     lines, names = rows.geometry.to_numpy(), rows["segment_id"].tolist()
     if len(lines) < 2:
@@ -491,7 +546,8 @@ def _with_links(sites: gpd.GeoDataFrame, live: Network) -> gpd.GeoDataFrame:
     )
     by_site = ends.groupby("site_id")
     by_name = {
-        str(one): "; ".join(sorted(set(names.dropna()))) for one, names in by_site["provider"]
+        str(one): "; ".join(sorted({name for cell in cells for name in schema.listed(cell)}))
+        for one, cells in by_site["provider"]
     }
     reached = set(live.sites.loc[live.reachable, "site_id"])
     name = sites["site_id"]

@@ -39,6 +39,7 @@ from planning.dedicated_network import (
     Network,
     as_inventory,
     network,
+    side_by_side,
 )
 
 Ints = NDArray[np.int64]
@@ -325,18 +326,29 @@ class _Up:
 def _group_chances(
     live: Network, segments: gpd.GeoDataFrame | None, assumed: Mapping[str, float]
 ) -> dict[str, float]:
-    """Return the chance of every duct section and trench to be whole, by its length."""
+    """Return the chance of every duct section and trench to be whole, by its length.
+
+    Where sections run side by side, the assumed share of the cuts takes all of them: it
+    counts for the trench, and is no cut of a section alone.
+    """
     if segments is None:
         return {}
-    metres = dict(zip(segments["segment_id"], shapely.length(segments.geometry), strict=True))
+    metres = dict(
+        zip(segments["segment_id"], shapely.length(segments.geometry).tolist(), strict=True)
+    )
+    share = assumed["trench_share"]
+    beside = side_by_side(segments, live.trenches) if live.trenches else {}
+    alone_m = {
+        f"segment:{name}": length - share * beside.get(name, 0.0) for name, length in metres.items()
+    }
+    # As long as the longest stretch on which one of its sections has others beside it.
+    common_m = {
+        f"trench:{first}": share * max(beside[name] for name in names)
+        for first, names in live.trenches.items()
+    }
     per_m = assumed["cuts_per_100_km"] / 1e5 * assumed["repair_time"] / resilience.HOURS_PER_YEAR
-    found = {}
-    for name in live.risk_groups:
-        kind, _, what = name.partition(":")
-        if kind in ("segment", "trench") and what in metres:
-            share = assumed["trench_share"] if kind == "trench" else 1.0
-            found[name] = max(0.0, 1.0 - per_m * share * float(metres[what]))
-    return found
+    cut_m = alone_m | common_m
+    return {name: max(0.0, 1.0 - per_m * cut_m[name]) for name in live.risk_groups if name in cut_m}
 
 
 def _merged(live: Network, chance: Mapping[str, float]) -> tuple[dict[str, Ints], dict[str, float]]:

@@ -276,9 +276,10 @@ def _groups(
     groups = network_map.link_groups(live)
     segments = network_data.inventory(area).segments
     if kind in ("segment", "trench") and segments is not None:
-        # A trench is named after the first of the sections in it.
-        section = segments[segments["segment_id"] == name]
-        lines = fibre_map.lines_of(section, [(labels.failure(kind), name)] * len(section))
+        names = live.trenches[name] if kind == "trench" else [name]
+        section = segments[segments["segment_id"].isin(names)]
+        tips = [(labels.failure("segment"), each) for each in section["segment_id"]]
+        lines = fibre_map.lines_of(section, tips)
         groups.append(
             network_map.lines_group(labels.failure(kind), lines, _FAULT_COLOUR, weight=7.0)
         )

@@ -18,7 +18,7 @@ from data import schema
 from data.area import Provenance, StudyAreaInfo
 from data.errors import InputError
 from data.store import Workspace
-from planning import network_failures
+from planning import dedicated_network, network_failures
 from planning.dedicated_network import Inventory, Network, network
 from tests.planning import networks
 
@@ -149,6 +149,43 @@ def test_two_links_in_one_duct_are_one_risk_and_no_more_available_than_agreed() 
     first = report.failures.set_index(["element", "name"]).loc[("segment", "F1")]
     assert first["hours_down"] == pytest.approx(8760.0 * (1.0 - duct))
     assert first["lost_sites"] == 2
+
+
+@pytest.mark.parametrize("names", [("F1", "F2"), ("F2", "F1")])
+def test_a_trench_fails_by_the_length_side_by_side_whatever_it_is_named(names) -> None:
+    short, long = names
+    segments = gpd.GeoDataFrame(
+        {"segment_id": [short, long]},
+        geometry=[LineString([(0, 0), (100, 0)]), LineString([(0, 5), (10_000, 5)])],
+        crs=networks.CRS,
+    )
+    drawn = inventory(link(0, 1, route=short), link(0, 2, route=long, provider="B"), sites=3)
+    drawn = Inventory(drawn.sites, drawn.links, None, segments)
+    assumed = network_failures.assumptions() | SURE
+    report = network_failures.analyse(drawn, assumed=assumed, loads=False)
+    rows = report.failures.set_index(["element", "name"])["hours_down"]
+    per_m = assumed["cuts_per_100_km"] * assumed["repair_time"] / 1e5
+    common = assumed["trench_share"] * 100.0
+    assert rows["trench", "F1"] == pytest.approx(per_m * common)
+    assert rows["segment", short] == pytest.approx(per_m * (100.0 - common))
+    assert rows["segment", long] == pytest.approx(per_m * (10_000.0 - common))
+    # Together each cable has the cuts of its length, and not half of them again.
+    down = report.sites.set_index("site_id")["hours_down"]
+    assert down["S1"] == pytest.approx(per_m * 100.0, rel=1e-3)
+    assert down["S2"] == pytest.approx(per_m * 10_000.0, rel=1e-3)
+
+
+def test_a_link_of_two_providers_fails_with_each_of_them() -> None:
+    drawn = inventory(link(0, 1, provider="VNPT; Viettel"), link(1, 2, provider="VNPT"), sites=3)
+    report = network_failures.analyse(drawn)
+    cut = report.cut[report.cut["element"] == "provider"]
+    lost = cut.groupby("name")["site_id"].agg(list).to_dict()
+    assert lost == {"VNPT": ["S1", "S2"], "Viettel": ["S1", "S2"]}
+    state = dedicated_network.status(drawn)
+    counted = state.figures[state.figures["measure"] == "provider"]
+    assert sorted(set(counted["group"])) == sorted(lost)
+    assert state.figure("provider", group="VNPT") == (3, 3)
+    assert state.figure("provider", group="Viettel") == (2, 3)
 
 
 def test_loads_bottlenecks_and_a_conference_of_all_endpoints() -> None:
