@@ -8,10 +8,13 @@ itself (`app.components.web_map`).
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Sequence
 
+import pandas as pd
 import streamlit as st
+
+from data.importers import coordinates
 
 #: Parameter of the place that was clicked.
 PLACE = "at"
@@ -35,6 +38,9 @@ PART = "part"
 
 #: Longest text of a parameter that is looked at.
 _LONGEST = 80
+
+#: What may stand between latitude and longitude; a comma may also stand before decimals.
+_BETWEEN = (";", r",\s+", ",", r"\s+")
 
 #: Greatest number of something kept, and its digits: PostgreSQL's integer.
 _GREATEST = 2**31 - 1
@@ -148,23 +154,28 @@ def degrees(text: str) -> tuple[float, float] | None:
     Parameters
     ----------
     text
-        Of somebody else, e.g. "20.54, 105.92".
+        Of somebody else, e.g. "20.54, 105.92", "20,54°; 105,92°" or "20°32'24"N 105°55'12"E".
     """
-    numbers = _numbers(text.replace(";", ",")) if len(text) <= _LONGEST else None
-    if numbers is None or len(numbers) != 2:
+    if len(text) > _LONGEST:
         return None
-    latitude_deg, longitude_deg = numbers
-    if not (abs(latitude_deg) <= 90.0 and abs(longitude_deg) <= 180.0):
-        return None
-    return latitude_deg, longitude_deg
+    for between in _BETWEEN:
+        parts = re.split(between, text.strip())
+        found = _place(*parts) if len(parts) == 2 else None
+        if found is not None:
+            return found
+    return None
 
 
-def _numbers(text: str) -> list[float] | None:
+def _place(latitude: str, longitude: str) -> tuple[float, float] | None:
+    read = coordinates.degrees(pd.Series([longitude]), pd.Series([latitude]), None)
     try:
-        found = [float(part) for part in text.split(",")]
+        latitude_deg, longitude_deg = (
+            float(str(axis.iloc[0]).replace(",", ".")) for axis in (read.lat, read.lon)
+        )
     except ValueError:
         return None
-    return found if all(math.isfinite(number) for number in found) else None
+    inside = abs(latitude_deg) <= 90.0 and abs(longitude_deg) <= 180.0
+    return (latitude_deg, longitude_deg) if inside else None
 
 
 def note_place(latitude_deg: float, longitude_deg: float) -> None:

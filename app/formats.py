@@ -12,10 +12,9 @@ import unicodedata
 import zoneinfo
 
 import streamlit as st
-from babel.dates import format_date
 from babel.numbers import format_decimal
 
-from app.i18n import _, language, percent_sign
+from app.i18n import _, day, language, percent_sign
 
 #: Shown where there is no value.
 NOTHING = "–"
@@ -184,8 +183,7 @@ def date(value: dt.date | str | None) -> str:
             value = dt.date.fromisoformat(value[:10])
         except ValueError:
             return value
-    pattern = "dd/MM/yyyy" if language() == "vi" else "d MMM yyyy"
-    return format_date(value, pattern, locale=language())
+    return day(value)
 
 
 def sort_key(text: str) -> str:

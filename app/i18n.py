@@ -8,12 +8,14 @@ templates are translated here, with nested messages inside.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from contextvars import ContextVar
 from functools import cache, lru_cache
 from pathlib import Path
 
 import streamlit as st
+from babel.dates import format_date
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -101,6 +103,23 @@ def percent_sign() -> str:
         "%", in Vietnamese with a no-break space before it.
     """
     return _sign(language())
+
+
+def day(date: dt.date) -> str:
+    """Write a date.
+
+    Parameters
+    ----------
+    date
+        The date.
+
+    Returns
+    -------
+    str
+        E.g. "16/11/2020" or "16 Nov 2020".
+    """
+    pattern = "dd/MM/yyyy" if language() == "vi" else "d MMM yyyy"
+    return str(format_date(date, pattern, locale=language()))
 
 
 def mark(text: str) -> str:
@@ -197,15 +216,14 @@ def _written(value: str) -> str:
 
     The packages below write numbers as English does and dates in ISO 8601.
     """
-    value = _PERCENT.sub(percent_sign(), value)
-    if language() != "vi":
-        return value
-    if _NUMBER.fullmatch(value):
-        return value.translate(_SWAPPED)
     if _DATE.fullmatch(value):
-        year, month, day = value.split("-")
-        return f"{day}/{month}/{year}"
-    return value
+        try:
+            return day(dt.date.fromisoformat(value))
+        except ValueError:
+            return value
+    if language() == "vi" and _NUMBER.fullmatch(value):
+        return value.translate(_SWAPPED)
+    return _PERCENT.sub(percent_sign(), value)
 
 
 def _lookup(text: str) -> str:

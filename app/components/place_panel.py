@@ -39,8 +39,8 @@ def choose(area: Workspace, clicked: tuple[float, float] | None) -> tuple[float,
     typed = st.text_input(
         _("Latitude, longitude"),
         key=_TYPED,
-        placeholder="20.5412, 105.9229",
-        help=_("In degrees, with a point for the decimals; or click on the map."),
+        placeholder=formats.coordinates(20.5412, 105.9229),
+        help=_("In degrees, or in degrees, minutes and seconds; or click on the map."),
         on_change=_take,
     )
     found = address.degrees(typed)

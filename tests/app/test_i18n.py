@@ -177,3 +177,10 @@ def test_percentages_within_sentences_are_written_as_the_language_does(speak) ->
     )
     assert translate("95 % sure") == "95\u00a0% sure"
     assert i18n.percent_sign() == "\u00a0%"
+
+
+@pytest.mark.parametrize(("code", "written"), [("vi", "07/05/2020"), ("en", "7 May 2020")])
+def test_dates_of_messages_are_written_as_the_language_does(speak, code, written) -> None:
+    speak(code)
+    assert translate(message("{day}", day="2020-05-07")) == written
+    assert translate(message("{day}", day="2020-13-07")) == "2020-13-07"
