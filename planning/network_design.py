@@ -97,8 +97,9 @@ class NetworkDesign:
     route_cost
         Typical cost that was minimised: routes without equipment and large cables.
     bound
-        Proven: no such routes cost less; under a budget without protection, no choice of
-        sites within it is worth more (sum of criticality).
+        Proven, of the choice's objective: no routes that do the same cost less; or, where
+        a budget does not connect all, no choice of sites within it is worth more (sum of
+        criticality).
     gap
         Share by which the design may miss the best one.
     before, after
@@ -229,9 +230,15 @@ def _best(
             return designer.tree(on_progress), None, []
         return designer.for_budget(request.budget, on_progress), None, []
     tree = designer.tree(lambda share: on_progress(0.2 * share), share=TREE_BESIDE)
-    if request.budget is not None and _price(designer, tree) > request.budget:
-        said = message("The budget does not even connect all sites, so none is protected by rings")
-        return designer.for_budget(request.budget, on_progress), None, [said]
+    best = tree
+    if request.budget is not None and designer.price(tree) > request.budget:
+        best = designer.for_budget(request.budget, on_progress)
+        if (problem.node[~best.connected] >= 0).any():
+            said = message(
+                "No way was found to connect all sites within the budget, so none is protected by "
+                "rings"
+            )
+            return best, None, [said]
     full = designer.ring(
         problem.guarded_todo,
         problem.guarded,
@@ -240,16 +247,16 @@ def _best(
     # Rings connect all sites, too: what no tree costs less than, none of them does.
     proven = max(full.bound, min(tree.bound, full.cost))
     full = replace(full, bound=proven, gap=relative_gap(full.cost, proven))
-    if request.budget is None or _price(designer, full) <= request.budget:
+    if request.budget is None or designer.price(full) <= request.budget:
         return full, full, []
     order = _by_need(problem, before)
-    best, few, many = tree, 0, len(order)
+    few, many = 0, len(order)
     share = STEPS / max(len(order).bit_length(), 1)
     while many - few > 1:
         middle = (few + many) // 2
         todo, live = _first_of(problem, order, middle)
         trial = designer.ring_or_less(full, todo, live, share=share)
-        if _price(designer, trial) <= request.budget:
+        if designer.price(trial) <= request.budget:
             best, few = trial, middle
         else:
             many = middle
@@ -259,10 +266,6 @@ def _best(
         total=len(order),
     )
     return best, full, [said]
-
-
-def _price(designer: Designer, choice: Choice) -> float:
-    return cost.total(designer.bill(choice)).typical
 
 
 def _by_need(problem: numbers.Problem, before: FailureReport) -> list[tuple[bool, int]]:
@@ -446,7 +449,7 @@ def _tradeoff(
     tree = choice
     if choice.exposed or problem.guarded.size or problem.guarded_todo.any():
         tree = designer.tree(lambda share: on_progress(0.1 * share), share=TREE_BESIDE)
-    whole = _price(designer, tree)
+    whole = designer.price(tree)
     if len(problem.todo) and (problem.node >= 0).any():
         steps = np.linspace(whole / request.points, whole, request.points)[:-1]
         known = [c for c in designer.budgets(steps.tolist()) if c.connected.any()]
@@ -456,7 +459,7 @@ def _tradeoff(
             rows.append(_measured(designer, "connect", tree, assumed))
     order = _by_need(problem, before)
     last = "protect" if order else "connect"
-    end = _point(designer, last, _price(designer, choice), choice.gap, after)
+    end = _point(designer, last, designer.price(choice), choice.gap, after)
     counts = np.unique(np.linspace(0, len(order), request.points + 1).round().astype(int))
     proven = tree.bound if tree is not choice else 0.0
     for number, count in enumerate(counts[1:-1].tolist()):
@@ -496,7 +499,7 @@ def _measured(
 ) -> dict[str, Any]:
     inventory = designer.inventory(choice)
     report = network_failures.analyse(inventory, assumed=assumed, states=_STATES, loads=False)
-    return _point(designer, kind, _price(designer, choice), choice.gap, report)
+    return _point(designer, kind, designer.price(choice), choice.gap, report)
 
 
 def _point(
@@ -532,7 +535,6 @@ def _summary(workspace: Workspace, designer: Designer, result: NetworkDesign) ->
     used = [name for name in [*names, "clutter"] if workspace.has(name)]
     asked = sites[sites["protect"]]
     todo = sites[~sites["before"]]
-    by_value = request.budget is not None and not request.protect
     return {
         "area": workspace.area.name,
         "day": problem.live.day,
@@ -556,7 +558,7 @@ def _summary(workspace: Workspace, designer: Designer, result: NetworkDesign) ->
         "cost": {**asdict(result.cost), "currency": _currency(designer)},
         "route_cost": result.route_cost,
         "budget": request.budget,
-        "objective": "value" if by_value else "cost",
+        "objective": result.choice.objective,
         "value": float(todo.loc[todo["connected"], "criticality"].sum()),
         "bound": result.bound,
         "gap": result.gap if np.isfinite(result.gap) else None,

@@ -20,6 +20,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import scipy.sparse
 import shapely
 from numpy.typing import NDArray
 
@@ -28,6 +29,7 @@ from data.errors import InputError
 from planning import cost, dedicated_network, fibre, route_graph
 from planning import network_problem as numbers
 from planning.dedicated_network import Inventory
+from planning.network_budget import SharedWays
 from planning.network_problem import PROTECT, Whole
 from planning.prize_collecting import budget_tree, cost_benefit_curve
 from planning.resilience import single_failures
@@ -49,6 +51,9 @@ TIME_S = 12.0
 #: Shares of it: the tree beside a ring or alone, the ring, all budgets and all steps of
 #: protection of the trade-off.
 TREE_BESIDE, TREE_ALONE, RING, BUDGETS, STEPS = 0.12, 0.6, 0.5, 0.1, 0.28
+
+#: Shares for a budget: trees for it, and the tree of all sites that is cut to it.
+_TREES_FOR, _TREE_TO_CUT = 0.3, 0.4
 
 #: Shares of a tree's time for the first try, whose bound holds, and for one that follows.
 _FIRST, _NEXT = 0.5, 0.06
@@ -174,6 +179,9 @@ class Choice:
         Failures that nothing protects from, by node.
     ways
         Of a ring: the ways of each site, by whether it is live and its position.
+    objective
+        What bound and gap are about: ``"cost"``, the least that does the same costs, or
+        ``"value"``, the most criticality that the budget can connect.
     """
 
     edges: fibre.Edges
@@ -187,6 +195,7 @@ class Choice:
     gap: float
     exposed: Mapping[int, list[Exposure]]
     ways: Mapping[tuple[bool, int], tuple[Way, ...]] = field(default_factory=dict)
+    objective: str = "cost"
 
 
 class Designer:
@@ -276,14 +285,95 @@ class Designer:
             served[there[chosen[chosen >= len(edges.tail)] - len(edges.tail)]] = True
             return served
 
-        def rank(choice: Choice) -> tuple[float, ...]:
-            spent = choice.cost + self.site_cost * int(choice.connected.sum())
-            return (float(spent > budget), -float(worth[choice.connected].sum()), spent)
+        made = self._within_cores(
+            solve,
+            on_progress,
+            _TREES_FOR * self.limit_s,
+            mask,
+            lambda choice: self.paid(choice, budget),
+            lambda choice: (-self.value(choice), self.price(choice)),
+        )
+        made = self._valued(made, made.bound)
+        if made.gap > 0.0:
+            # What connects all without regard to money may be cut better.
+            cut = self.paid(self.tree(on_progress, share=_TREE_TO_CUT), budget)
+            if self.value(cut) > self.value(made):
+                made = self._valued(cut, made.bound)
+        return made
 
-        made = self._within_cores(solve, on_progress, TREE_ALONE * self.limit_s, mask, rank)
-        value = float(worth[made.connected].sum())
-        bound = max(made.bound, value)
-        return replace(made, bound=bound, gap=(bound - value) / bound if bound > 0.0 else 0.0)
+    def price(self, choice: Choice) -> float:
+        """Return the typical cost of a choice, equipment and large cables included."""
+        return cost.total(self.bill(choice)).typical
+
+    def value(self, choice: Choice) -> float:
+        """Return the worth of the sites that a choice connects."""
+        return float(self.worth[choice.connected].sum())
+
+    def _valued(self, choice: Choice, bound: float) -> Choice:
+        """Return a choice for a budget with a bound of what any is worth."""
+        value = self.value(choice)
+        bound = max(bound, value)
+        gap = (bound - value) / bound if bound > 0.0 else 0.0
+        return replace(choice, objective="value", bound=bound, gap=gap)
+
+    def paid(self, choice: Choice, budget: float) -> Choice:
+        """Return what is left of a tree when a budget is to pay all that it needs.
+
+        Parameters
+        ----------
+        choice
+            A tree with a way for each site that it connects.
+        budget
+            What may be spent, equipment, new cables and large cables included.
+
+        Returns
+        -------
+        Choice
+            A choice whose `price` the budget pays; without any site as a last resort.
+        """
+        sites = np.array([site for _, _, site in choice.needs], dtype=np.int64)
+        ways = self._shared_ways(choice, sites)
+        keep = ways.affordable(budget, np.ones(len(sites), dtype=bool))
+        return self._of_sites(choice, sites[keep])
+
+    def _shared_ways(self, choice: Choice, sites: Ints) -> SharedWays:
+        """Return the ways of a tree with what they cost by their number."""
+        whole, edges = choice.whole, self.problem.task.edges
+        count = self.request.cores_per_site
+        rows = [np.full(len(way), row) for row, way in enumerate(choice.needs.values())]
+        used = np.array([e for way in choice.needs.values() for e in way], dtype=np.int64)
+        there, column = np.unique(used, return_inverse=True)
+        uses = scipy.sparse.csr_array(
+            (np.ones(len(used)), (np.concatenate([*rows, np.zeros(0, int)]), column)),
+            shape=(len(sites), len(there)),
+        )
+        stretch = whole.stretch[there]
+        fibres = count * np.arange(len(sites) + 1)
+        size = np.array([fibre.cable_size(int(number)) for number in fibres])
+        beyond = np.maximum(size - fibre.INCLUDED_CORES, 0) * (fibres > 0)
+        over = fibres[:, None] > edges.free_cores[stretch]
+        as_is = edges.item[stretch] == "spare_cores"
+        large = beyond[:, None] * edges.length_m[stretch] * self._typical("cable_per_core")
+        price = np.where(over, edges.instead_cost[stretch], edges.cost[stretch])
+        price = (price + np.where(as_is & ~over, 0.0, large)) * (fibres > 0)[:, None]
+        links = np.bincount(
+            np.searchsorted(sites, [link.project[2] for link in choice.links]),
+            minlength=len(sites),
+        )
+        own = self._typical("router_access") + 2.0 * links * self._typical("optical_module")
+        return SharedWays(uses, self.worth[sites], own, price)
+
+    def _typical(self, item: str) -> float:
+        return self.costs[item].cost.typical
+
+    def _of_sites(self, choice: Choice, sites: Ints) -> Choice:
+        """Return what some sites need of a tree, with new cables only where these need them."""
+        kept = set(sites.tolist())
+        connected = np.zeros(len(self.problem.todo), dtype=bool)
+        connected[sites] = True
+        needs = {project: way for project, way in choice.needs.items() if project[2] in kept}
+        links = tuple(link for link in choice.links if link.project in needs)
+        return self._needed(replace(choice, connected=connected), needs, links)
 
     @property
     def worth(self) -> Floats:
@@ -313,8 +403,7 @@ class Designer:
             served = np.zeros(len(problem.todo), dtype=bool)
             served[there[tree.edges[tree.edges >= len(edges.tail)] - len(edges.tail)]] = True
             choice = self._chosen(edges, tree.edges[tree.edges < len(edges.tail)], served)
-            choice = self._with_cables(choice, self._over(choice))
-            made.append(replace(choice, bound=tree.upper_bound, gap=tree.gap))
+            made.append(self._valued(self.paid(choice, tree.budget), tree.upper_bound))
         return made
 
     def _within_cores(
@@ -323,6 +412,7 @@ class Designer:
         on_progress: Progress,
         limit_s: float,
         served: Callable[[Ints], Bools] | None = None,
+        pay: Callable[[Choice], Choice] | None = None,
         rank: Callable[[Choice], tuple[float, ...]] = lambda choice: (choice.cost,),
     ) -> Choice:
         """Solve until no cable carries more than its free cores; the first bound holds.
@@ -341,7 +431,7 @@ class Designer:
             connected = self.problem.node >= 0 if served is None else served(chosen)
             choice = self._chosen(edges, real, connected)
             over = self._over(choice)
-            payable = self._with_cables(choice, over)
+            payable = self._with_cables(choice, over) if pay is None else pay(choice)
             if best is None or rank(payable) < rank(best):
                 best = payable
             if not over.any() or time.monotonic() > end_s:
@@ -546,6 +636,12 @@ class Designer:
             for link in choice.links
             if link.project in needs or any(edges.issuperset(link.edges) for edges in inside)
         )
+        return self._needed(choice, needs, links)
+
+    def _needed(
+        self, choice: Choice, needs: dict[Project, tuple[int, ...]], links: tuple[_Link, ...]
+    ) -> Choice:
+        """Return a choice of what some projects need, with new cables where these need them."""
         used = {edge for edges in needs.values() for edge in edges}
         edges = self.problem.task.edges
         whole = self.whole(edges)
