@@ -356,11 +356,9 @@ class Designer:
         large = beyond[:, None] * edges.length_m[stretch] * self._typical("cable_per_core")
         price = np.where(over, edges.instead_cost[stretch], edges.cost[stretch])
         price = (price + np.where(as_is & ~over, 0.0, large)) * (fibres > 0)[:, None]
-        links = np.bincount(
-            np.searchsorted(sites, [link.project[2] for link in choice.links]),
-            minlength=len(sites),
-        )
-        own = self._typical("router_access") + 2.0 * links * self._typical("optical_module")
+        at = np.searchsorted(sites, [link.project[2] for link in choice.links])
+        modules = 2.0 * np.bincount(at, minlength=len(sites)).astype(np.float64)
+        own = self._typical("router_access") + modules * self._typical("optical_module")
         return SharedWays(uses, self.worth[sites], own, price)
 
     def _typical(self, item: str) -> float:

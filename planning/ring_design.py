@@ -23,11 +23,10 @@ import functools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import highspy
 import numpy as np
-import pandas as pd
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
@@ -35,7 +34,7 @@ from data.errors import InputError
 from planning import milp, resilience
 from planning.kernels import resilience as search_kernels
 from planning.kernels import ring_design as kernels
-from planning.steiner import relative_gap, whole_numbers
+from planning.steiner import relative_gap
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -1165,219 +1164,6 @@ class _Programme:
             search.build(core.cost, search.random.permutation(search.double), chosen)
             if not self.separate(value):
                 return
-
-
-# ----------------------------------------------------------------------------------------
-# Cost against availability
-
-
-@dataclass(frozen=True)
-class Tradeoff:
-    """What protecting more and more sites costs, and what it gains.
-
-    Parameters
-    ----------
-    points
-        A row per number of protected sites: protected, cost, lower_bound, gap,
-        availability (mean over the sites by weight) with availability_low and _high
-        (equal where it is exact), hours_lost (sum over the sites of weight · hours per
-        year without service), extra_cost and hours_saved against the first row, and
-        cost_per_hour_saved of the two (NaN where nothing is saved).
-    designs
-        The design of each row.
-    """
-
-    points: pd.DataFrame
-    designs: list[RingDesign]
-
-
-def tradeoff(
-    n_nodes: int,
-    tail: ArrayLike,
-    head: ArrayLike,
-    cost: ArrayLike,
-    roots: ArrayLike,
-    terminals: ArrayLike,
-    order: ArrayLike,
-    *,
-    steps: Sequence[int] | None = None,
-    groups: Mapping[str, ArrayLike] | None = None,
-    dual_homing: bool = False,
-    edge_availability: ArrayLike = 1.0,
-    node_availability: ArrayLike = 1.0,
-    group_availability: Mapping[str, float] | None = None,
-    weight: ArrayLike = 1.0,
-    samples: int = 20_000,
-    time_limit_s: float = 60.0,
-    on_progress: Callable[[float], None] = lambda _: None,
-) -> Tradeoff:
-    """Design networks for growing sets of protected sites.
-
-    Parameters
-    ----------
-    n_nodes, tail, head, cost, roots, terminals, groups, dual_homing
-        As for `ring_design`.
-    order
-        Sites in the order in which they would be protected, each once; they count as
-        terminals too.
-    steps
-        How many of them to protect in each row, ascending; None: up to six even steps
-        from none to all.
-    edge_availability, node_availability, group_availability, samples
-        As for `planning.resilience.availability`, for all possible edges.
-    weight
-        Weight of each site's hours without service: one number per node, from 0.
-    time_limit_s
-        For all designs together. [s]
-    on_progress
-        Called with the fraction done; may raise `CancelledError`.
-
-    Returns
-    -------
-    Tradeoff
-        Costs never fall from row to row, as a design for more sites does for fewer.
-
-    Raises
-    ------
-    InputError
-        As `ring_design` and `availability` do, or if a step is not from 0 to the number
-        of sites, or the steps do not ascend.
-    """
-    tail, head = resilience.checked_ends(n_nodes, tail, head)
-    listed = whole_numbers(order, "order")
-    resilience.checked_nodes(listed, n_nodes, "order")
-    if np.unique(listed).size != listed.size:
-        raise InputError("order holds a site twice, expected each once")
-    if steps is None:
-        steps = np.unique(np.linspace(0, listed.size, 6).round().astype(int)).tolist()
-    if any(not 0 <= k <= listed.size for k in steps) or list(steps) != sorted(set(steps)):
-        raise InputError(
-            "steps are {value}, expected ascending numbers from 0 to {most}",
-            value=", ".join(str(k) for k in steps),
-            most=listed.size,
-        )
-    heavy = resilience.per_item(weight, n_nodes, "weight")
-    shares = resilience.per_item(edge_availability, tail.size, "edge_availability", most=1.0)
-    everyone = np.union1d(whole_numbers(terminals, "terminals"), listed)
-    designs: list[RingDesign] = []
-    for done, count in enumerate(steps):
-        start = 0.8 * done / len(steps)
-
-        def report(share: float, start: float = start) -> None:
-            on_progress(start + 0.8 * share / len(steps))
-
-        designs.append(
-            ring_design(
-                n_nodes,
-                tail,
-                head,
-                cost,
-                roots,
-                everyone,
-                protect=listed[:count],
-                groups=groups,
-                dual_homing=dual_homing,
-                known=[designs[-1].edges] if designs else (),
-                time_limit_s=time_limit_s / len(steps),
-                on_progress=report,
-            )
-        )
-    designs = _consistent(designs)
-    sites = np.setdiff1d(everyone, designs[0].unreached if designs else everyone)
-    rows = []
-    for done, (count, design) in enumerate(zip(steps, designs, strict=True)):
-        on_progress(0.8 + 0.2 * done / len(steps))
-        value, low, high = _weighted_availability(
-            n_nodes,
-            tail,
-            head,
-            roots,
-            design.edges,
-            sites,
-            heavy,
-            edge_availability=shares[design.edges],
-            node_availability=node_availability,
-            groups=groups or {},
-            group_availability=group_availability or {},
-            samples=samples,
-        )
-        rows.append(
-            {
-                "protected": count,
-                "cost": design.cost,
-                "lower_bound": design.lower_bound,
-                "gap": design.gap,
-                "availability": value,
-                "availability_low": low,
-                "availability_high": high,
-                "hours_lost": resilience.HOURS_PER_YEAR * (1.0 - value) * float(heavy[sites].sum()),
-            }
-        )
-    columns = ["protected", "cost", "lower_bound", "gap", "availability", "availability_low"]
-    points = pd.DataFrame(rows, columns=[*columns, "availability_high", "hours_lost"])
-    if rows:
-        points["extra_cost"] = points["cost"] - points["cost"].iloc[0]
-        points["hours_saved"] = points["hours_lost"].iloc[0] - points["hours_lost"]
-        saved = points["hours_saved"].where(points["hours_saved"] > 0.0)
-        points["cost_per_hour_saved"] = points["extra_cost"] / saved
-    on_progress(1.0)
-    return Tradeoff(points, designs)
-
-
-def _consistent(designs: list[RingDesign]) -> list[RingDesign]:
-    """Use that a design for more sites does for fewer, and a bound for fewer for more."""
-    result = list(designs)
-    for k in range(len(result) - 2, -1, -1):
-        if result[k + 1].cost < result[k].cost:
-            result[k] = replace(result[k], edges=result[k + 1].edges, cost=result[k + 1].cost)
-    bound = 0.0
-    for k, design in enumerate(result):
-        bound = min(max(bound, design.lower_bound), design.cost)
-        result[k] = replace(design, lower_bound=bound, gap=relative_gap(design.cost, bound))
-    return result
-
-
-def _weighted_availability(
-    n_nodes: int,
-    tail: Ints,
-    head: Ints,
-    roots: ArrayLike,
-    edges: Ints,
-    sites: Ints,
-    weight: Floats,
-    *,
-    edge_availability: Floats,
-    node_availability: ArrayLike,
-    groups: Mapping[str, ArrayLike],
-    group_availability: Mapping[str, float],
-    samples: int,
-) -> tuple[float, float, float]:
-    """Return the mean availability of sites in a design, by weight, with its interval."""
-    place = np.full(tail.size, -1, np.int64)
-    place[edges] = np.arange(edges.size)
-    inside = {}
-    for name, members in groups.items():
-        used = place[np.asarray(members, np.int64)]
-        inside[name] = used[used >= 0]
-    found = resilience.availability(
-        n_nodes,
-        tail[edges],
-        head[edges],
-        roots,
-        edge_availability=edge_availability,
-        node_availability=node_availability,
-        groups=inside,
-        group_availability=group_availability,
-        samples=samples,
-    )
-    total = float(weight[sites].sum())
-    if total <= 0.0:
-        return 1.0, 1.0, 1.0
-    mean = [
-        float((weight[sites] * part[sites]).sum()) / total
-        for part in (found.value, found.low, found.high)
-    ]
-    return mean[0], mean[1], mean[2]
 
 
 @functools.cache
