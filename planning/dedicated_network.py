@@ -115,15 +115,19 @@ class Network:
     trenches: dict[str, list[str]] = field(default_factory=dict)
 
     @cached_property
-    def reachable(self) -> BoolArray:
-        """Which sites have a live path to a data centre; none where there is no centre."""
+    def parts(self) -> IntArray:
+        """Number of the part of each site; sites with a live path between them are in one."""
         count = len(self.sites)
         if not count:
-            return np.zeros(0, bool)
+            return np.zeros(0, np.int64)
         ones = np.ones(len(self.tail))
         matrix = scipy.sparse.coo_array((ones, (self.tail, self.head)), shape=(count, count))
-        part = connected_components(matrix, directed=False)[1]
-        return np.isin(part, part[self.hub])
+        return connected_components(matrix, directed=False)[1].astype(np.int64)
+
+    @property
+    def reachable(self) -> BoolArray:
+        """Which sites have a live path to a data centre; none where there is no centre."""
+        return np.isin(self.parts, self.parts[self.hub])
 
     def to_networkx(self) -> nx.MultiGraph:
         """Return the network as a graph whose nodes are the site_id.

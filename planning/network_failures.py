@@ -95,44 +95,84 @@ def assumptions(folder: Path | None = None) -> dict[str, float]:
         If the workspace's table cannot be read, names something unknown, or a value
         is not a number of at least 0, or beyond what its unit allows.
     """
+    return {name: row.value for name, row in _rows(folder).items()}
+
+
+def verified(folder: Path | None = None) -> set[str]:
+    """Return which assumptions are marked as verified.
+
+    Parameters
+    ----------
+    folder
+        As for `assumptions`.
+
+    Returns
+    -------
+    set of str
+        Their names.
+
+    Raises
+    ------
+    InputError
+        As `assumptions` does.
+    """
+    return {name for name, row in _rows(folder).items() if row.verified}
+
+
+@dataclass(frozen=True)
+class _Assumption:
+    value: float
+    verified: bool
+
+
+def _rows(folder: Path | None) -> dict[str, _Assumption]:
     own = None if folder is None else folder / OWN_FILE
     return with_own_rows(_built_in(), own, _read)
 
 
 @cache
-def _built_in() -> dict[str, float]:
+def _built_in() -> dict[str, _Assumption]:
     return _read(TABLE)
 
 
 #: Units in which a value has a greatest one.
 _MOST = {"%": 100.0, "share": 1.0, "years": 100.0}
 
+#: Assumptions that mean nothing if they are 0.
+_ABOVE_0 = ("busy_limit", "conference_rate")
 
-def _read(path: Path) -> dict[str, float]:
+
+def _read(path: Path) -> dict[str, _Assumption]:
     table = read_own_table(path, _COLUMNS)
-    found: dict[str, float] = {}
+    found: dict[str, _Assumption] = {}
     for row, line in table.iterrows():
         try:
             value = float(line["value"])
         except ValueError:
             value = math.nan
         most = _MOST.get(line["unit"], math.inf)
-        if not (math.isfinite(value) and 0.0 <= value <= most):
-            expected = (
-                message("a number from 0 to {most}", most=f"{most:g}")
-                if math.isfinite(most)
-                else message("a number of at least 0")
-            )
+        is_usable = value > 0.0 if line["name"] in _ABOVE_0 else value >= 0.0
+        if not (is_usable and math.isfinite(value) and value <= most):
             raise InputError(
                 "{file}, row {row}, column {column}: {value} (expected {expected})",
                 file=path.name,
                 row=row,
                 column="value",
                 value=line["value"] or message("empty"),
-                expected=expected,
+                expected=_expected(line["name"], most),
             )
-        found[line["name"]] = value
+        found[line["name"]] = _Assumption(value, line["verified"].lower() == "yes")
     return found
+
+
+def _expected(name: str, most: float) -> Message:
+    if name in _ABOVE_0:
+        if math.isfinite(most):
+            return message("a number above 0 and at most {most}", most=f"{most:g}")
+        return message("a number above 0")
+    if math.isfinite(most):
+        return message("a number from 0 to {most}", most=f"{most:g}")
+    return message("a number of at least 0")
 
 
 # ----------------------------------------------------------------------------------------
@@ -169,8 +209,9 @@ class FailureReport:
     reroutes
         Links whose failure overloads others; see `planning.network_load.Loads`.
     conference
-        What a conference of all endpoints does: endpoints, rate_mbps, overloaded and
-        newly_overloaded (link_id), disturbed and unreached (site_id), greatest_mbps.
+        What a conference of all endpoints does: endpoints, bridge (site_id), rate_mbps,
+        overloaded and newly_overloaded (link_id), disturbed and unreached (site_id),
+        greatest_mbps.
         None where there are not two endpoints.
     notes
         What a reader must know.

@@ -8,6 +8,7 @@ assumptions (`planning.network_failures.assumptions`).
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,9 @@ COLUMNS = (
 
 #: Sites up to which traffic between all of them is routed: its table has their square.
 MOST_IN_PAIRS = 1_500
+
+#: How equipment that is a conference bridge (multipoint control unit) is called.
+_BRIDGE = re.compile(r"\bMCU\b|multipoint control", re.IGNORECASE)
 
 #: Links up to which all is routed anew without each of them.
 MOST_CUT = 1_500
@@ -187,14 +191,16 @@ def _talking(live: Network, served: Bools) -> tuple[Ints, Floats]:
 
 
 def _nearest_root(live: Network, roots: Ints) -> Ints:
-    """Return the nearest data centre of each site, the first one where none is reached."""
+    """Return the nearest data centre of each site, of equally near ones that named first."""
     count = len(live.sites)
-    best, nearest = np.full(count, np.inf), np.full(count, roots[0], dtype=np.int64)
+    # Whatever the order of the rows.
+    order = roots[np.argsort(live.sites["site_id"].to_numpy(dtype=str)[roots], kind="stable")]
+    best, nearest = np.full(count, np.inf), np.full(count, order[0], dtype=np.int64)
     if len(roots) == 1:
         return nearest
     weight = _weights(live)
     everyone = np.arange(count)
-    for root in roots.tolist():
+    for root in order.tolist():
         away = traffic.route(
             count,
             live.tail,
@@ -202,7 +208,8 @@ def _nearest_root(live: Network, roots: Ints) -> Ints:
             traffic.Demands(everyone, np.full(count, root), np.zeros(count)),
             weight=weight,
         )
-        nearer = away.length < best
+        # Sums of the same lengths in another order differ in their last digits.
+        nearer = away.length < best * (1.0 - 1e-9)
         best[nearer], nearest[nearer] = away.length[nearer], root
     return nearest
 
@@ -218,7 +225,7 @@ def _conference(
     endpoints = np.flatnonzero(live.sites["video_conference"].to_numpy(bool) & served)
     if len(endpoints) < 2:
         return links, None
-    mcu = int(roots[0])
+    mcu = _bridge(live, roots, endpoints)
     effect = traffic.conference_effect(
         len(live.sites),
         live.tail,
@@ -246,6 +253,19 @@ def _conference(
         # Infinite where no link of known capacity carries it.
         "greatest_mbps": effect.greatest_mbps if math.isfinite(effect.greatest_mbps) else None,
     }
+
+
+def _bridge(live: Network, roots: Ints, endpoints: Ints) -> int:
+    """Return where the conference bridge is: at the equipment, else in a data centre.
+
+    Of several the one that most endpoints reach, then that named first.
+    """
+    pieces = live.sites["equipment"].fillna("").str.contains(_BRIDGE, regex=True)
+    equipped = np.flatnonzero(pieces.to_numpy(bool))
+    site_id = live.sites["site_id"].tolist()
+    reached = np.bincount(live.parts[endpoints], minlength=len(site_id))[live.parts]
+    among = equipped if len(equipped) else roots
+    return min(among.tolist(), key=lambda k: (-int(reached[k]), not live.hub[k], site_id[k]))
 
 
 def _reroutes(

@@ -116,14 +116,25 @@ def _print_loads(content: Mapping[str, Any]) -> None:
             f"A cut of {row['link_id']} takes {row['busiest']} to {100.0 * row['utilisation']:.0f} "
             "% by traffic with the data centre"
         )
-    conference = content["conference"]
-    if conference is not None:
-        print(
-            f"A conference of all {conference['endpoints']} endpoints at "
-            f"{conference['rate_mbps']:g} Mbit/s takes {len(conference['overloaded'])} links above "
-            f"{100.0 * conference['limit']:.0f} %, {len(conference['newly_overloaded'])} of them "
-            f"by itself, and disturbs {len(conference['disturbed'])} endpoints"
-        )
+    if content["conference"] is not None:
+        _print_conference(content["conference"])
+
+
+def _print_conference(found: Mapping[str, Any]) -> None:
+    new = len(found["newly_overloaded"])
+    limit = f"{100.0 * found['limit']:.0f} %"
+    print(
+        f"A conference of all {found['endpoints']} endpoints at {found['rate_mbps']:g} Mbit/s over "
+        f"the bridge at {found['bridge']} takes {new} links above {limit}, besides "
+        f"{len(found['overloaded']) - new} that are above it anyway, and disturbs "
+        f"{len(found['disturbed'])} endpoints"
+    )
+    if found["unreached"]:
+        print(f"  no way to the bridge: {', '.join(found['unreached'])}")
+    if found["greatest_mbps"] == 0.0:
+        print(f"  a link on its way is above {limit} anyway, so there is no rate that fits")
+    elif found["greatest_mbps"] is not None:
+        print(f"  greatest rate that fits: {found['greatest_mbps']:.2f} Mbit/s an endpoint")
 
 
 # Design
@@ -210,10 +221,12 @@ def _print_proof(summary: Mapping[str, Any], currency: str) -> None:
             f"{summary['bound']:g} (proven)"
         )
         return
-    gap = "" if summary["gap"] is None else f", {100.0 * summary['gap']:.1f} % less"
+    gap = ""
+    if summary["gap"] is not None:
+        gap = f", at most {100.0 * summary['gap']:.1f} % dearer than the cheapest possible"
     print(
-        f"Routes alone: {_money(summary['route_cost'], currency)}; none that do the same cost "
-        f"less than {summary['bound']:,.0f}{gap} (proven)"
+        f"Routes alone: {_money(summary['route_cost'], currency)}{gap}; none that do the same "
+        f"cost less than {summary['bound']:,.0f} (proven)"
     )
 
 

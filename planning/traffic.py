@@ -623,6 +623,9 @@ def conference_effect(
         streams, split=split, closed_edges=none, closed_nodes=none, marked=marked
     )
     nodes = resilience.checked_nodes(endpoints, n_nodes, "endpoints")
+    if mcu is not None:
+        # An endpoint at the bridge needs no link.
+        nodes = nodes[nodes != mcu]
     both = Routing(
         forward,
         backward,

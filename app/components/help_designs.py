@@ -210,9 +210,10 @@ def load(area: Workspace) -> None:
     paragraph(
         _(
             "u: utilisation, after n years, and years until the limit of {limit}. A conference of "
-            "all endpoints adds {rate} in both directions between each of them and a bridge "
-            "in the data centre. For each link that fails, the traffic with the data centres is "
-            "routed anew.",
+            "all endpoints adds {rate} in both directions between each of them and the bridge, "
+            "which is where the equipment of a site names one (MCU), otherwise in the data centre "
+            "that most endpoints reach. For each link that fails, the traffic with the data "
+            "centres is routed anew.",
             limit=formats.percent(assumed["busy_limit"], 0),
             rate=formats.quantity(assumed["conference_rate"], "Mbit/s", 1),
         )

@@ -93,7 +93,7 @@ def show(area: Workspace) -> None:
     st.subheader(_("Load and conferences"))
     how.show(_("How was this computed?"), failure_facts.load(area, report), section="load")
     network_load.show(report, _called(report))
-    _origin(report)
+    _origin(area, report)
     _downloads(area, report)
 
 
@@ -237,7 +237,12 @@ def _said(report: FailureReport, kind: str, name: str, lost: NDArray[np.bool_]) 
     served = int(report.network.reachable.sum())
     count = int(lost.sum())
     if not count:
-        st.success(_("Nobody else is cut off: there is another way."), icon=":material/shield:")
+        why = (
+            _("Nobody else is cut off: there is another way.")
+            if _carries_others(report, kind, name)
+            else _("Nobody else is cut off: no other served site is reached through it.")
+        )
+        st.success(why, icon=":material/shield:")
         return
     by_level = sites.loc[lost, "level"].value_counts()
     parts = [
@@ -262,6 +267,20 @@ def _said(report: FailureReport, kind: str, name: str, lost: NDArray[np.bool_]) 
             "Expected to be down {hours} hours a year.", hours=formats.number(hours.iloc[0], 1)
         )
     st.warning(text, icon=":material/link_off:")
+
+
+def _carries_others(report: FailureReport, kind: str, name: str) -> bool:
+    """Return whether other served sites may be reached through something."""
+    live = report.network
+    down = _links_down(report, kind, name)
+    ends = np.unique(np.r_[live.tail[down], live.head[down]])
+    served = ends[live.reachable[ends]]
+    if kind != "site":
+        return len(served) > 0
+    itself = (live.sites["site_id"] == name).to_numpy(bool)
+    others = served[~itself[served]]
+    # A single neighbour is on the way to the data centre, unless this is one.
+    return len(others) > (0 if live.hub[itself].any() else 1)
 
 
 def _groups(
@@ -412,9 +431,12 @@ def _safe(report: FailureReport) -> None:
     )
     caption = _("Sites that are served, and those that no single failure of a kind cuts off")
     st.html(
-        f'<div class="ps-table-wrap"><table class="ps-table"><caption>{escape(caption)}</caption>'
-        f'<thead><tr><th scope="col">{escape(_("Sites"))}</th>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
+        style.region(
+            caption,
+            f'<table class="ps-table"><caption>{escape(caption)}</caption>'
+            f'<thead><tr><th scope="col">{escape(_("Level"))}</th>{head}</tr></thead>'
+            f"<tbody>{''.join(body)}</tbody></table>",
+        )
     )
     style.facts(
         [
@@ -484,18 +506,26 @@ def _share(row: Mapping[Any, Any]) -> str:
     return f"{value} ({formats.percent_range(low, high, 3)})"
 
 
-def _origin(report: FailureReport) -> None:
+def _origin(area: Workspace, report: FailureReport) -> None:
     with st.expander(_("What was assumed?"), icon=":material/info:"):
         for note in report.notes:
             st.markdown(f"- {translate(note)}")
         style.facts(failure_facts.assumed(report))
-        st.caption(
+        checked = len(network_failures.verified(area.folder))
+        known = (
             _(
-                "None of these is verified. A file {file} in the folder of the study area replaces "
-                "them.",
-                file=network_failures.OWN_FILE,
+                "{count} of {total} are marked as verified.",
+                count=formats.number(checked),
+                total=formats.number(len(report.assumed)),
             )
+            if checked
+            else _("None of these is verified.")
         )
+        own = _(
+            "A file {file} in the folder of the study area replaces them.",
+            file=network_failures.OWN_FILE,
+        )
+        st.caption(f"{known} {own}")
 
 
 def _downloads(area: Workspace, report: FailureReport) -> None:

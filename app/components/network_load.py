@@ -67,24 +67,37 @@ def show(report: FailureReport, called: Mapping[str, str]) -> None:
         width="stretch",
         column_config={_("Link"): st.column_config.Column(width=365)},
     )
-    _conference(report)
+    _conference(report, called)
     _cuts(report, called)
 
 
-def _conference(report: FailureReport) -> None:
+def _conference(report: FailureReport, called: Mapping[str, str]) -> None:
     found = report.conference
     if found is None:
         return
-    st.write(
+    new = len(found["newly_overloaded"])
+    said = [
         _(
-            "A conference of all {count} endpoints at {rate} each overloads {links} links and "
-            "disturbs {sites} sites.",
+            "A conference of all {count} endpoints at {rate} each over the bridge at {site} "
+            "overloads {links} links, besides {others} that are overloaded anyway, and disturbs "
+            "{sites} sites.",
             count=formats.number(found["endpoints"]),
             rate=formats.quantity(found["rate_mbps"], "Mbit/s", 1),
-            links=formats.number(len(found["overloaded"])),
+            site=called[found["bridge"]],
+            links=formats.number(new),
+            others=formats.number(len(found["overloaded"]) - new),
             sites=formats.number(len(found["disturbed"])),
         )
-    )
+    ]
+    if found["unreached"]:
+        names = ", ".join(called[name] for name in found["unreached"])
+        said.append(_("Endpoints without a way to the bridge: {sites}.", sites=names))
+    if found["greatest_mbps"] == 0.0:
+        said.append(_("A link on its way is overloaded anyway, so there is no rate that fits."))
+    elif found["greatest_mbps"] is not None:
+        rate = formats.quantity(found["greatest_mbps"], "Mbit/s", 1)
+        said.append(_("Up to {rate} an endpoint overloads no link.", rate=rate))
+    st.write(" ".join(said))
 
 
 def _cuts(report: FailureReport, called: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from app import formats, i18n, jobs, labels, money
@@ -161,11 +162,36 @@ def test_another_failure_changes_who_is_cut_off(start, bare) -> None:
         assert set(shown["Site"]) == lost.get(("site", site), set())
         listed.append(len(shown))
     assert listed[0] > listed[1] > listed[2] == 0
+    # NS0002 hangs from one site and nothing hangs from it; of two links one is enough.
+    assert "no other served site is reached through it" in app.success[0].value
+    spare = sorted(set(report.network.links["link_id"]) - {name for _, name in lost.index})
+    app.button_group(key="keep.network_kind").set_value("link").run()
+    app.selectbox(key="keep.network_link").set_value(spare[0]).run()
     assert "there is another way" in app.success[0].value
     app.button_group(key="keep.network_kind").set_value("provider").run()
     healthy(app)
     name = app.selectbox(key="keep.network_provider").value
     assert set(table_with(app, "Cut off")["Site"]) == lost["provider", name]
+
+
+def test_the_page_says_what_a_conference_does_by_itself(start, own) -> None:
+    found = network_failures.analyse(own).conference
+    app = part(start(own, "network", "en"), "Failures")
+    new = len(found["newly_overloaded"])
+    others = len(found["overloaded"]) - new
+    assert f"overloads {new} links, besides {others} that are overloaded anyway" in texts(app)
+    # An endpoint that has links, but none that leads to the bridge.
+    sites, links = own.read("network_sites"), own.read("network_links")
+    origin = own.provenance()
+    first = sites.index[sites["site_id"] == found["bridge"]][0]
+    far = sites.loc[[first]].assign(site_id="FAR", name="Trung tâm hai")
+    own.write(
+        {"network_sites": pd.concat([sites, far], ignore_index=True), "network_links": links},
+        {name: origin[name] for name in ("network_sites", "network_links")},
+    )
+    app.run()
+    healthy(app)
+    assert "Endpoints without a way to the bridge: Trung tâm hai" in texts(app)
 
 
 def test_a_click_on_the_map_lets_a_site_or_a_link_fail(start, bare) -> None:
@@ -209,6 +235,17 @@ def test_the_page_ranks_and_says_how_often_sites_are_served(start, bare) -> None
 
 def test_every_assumption_has_a_name() -> None:
     assert set(network_failures.assumptions()) == set(failure_facts.ASSUMED)
+
+
+def test_the_page_says_how_many_assumptions_are_verified(start, own) -> None:
+    app = part(start(own, "network", "en"), "Failures")
+    assert "None of these is verified." in texts(app)
+    path = own.folder / network_failures.OWN_FILE
+    path.write_text("name,value,unit,verified,source\nrepair_time,6,h,yes,x\n", encoding="utf-8")
+    app.run()
+    healthy(app)
+    assert "None of these is verified." not in texts(app)
+    assert f"1 of {len(network_failures.assumptions())} are marked as verified." in texts(app)
 
 
 def test_a_wrong_own_assumption_is_one_sentence(start, own) -> None:

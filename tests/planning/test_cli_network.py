@@ -11,7 +11,7 @@ import pytest
 
 from data.store import Workspace
 from planning import __main__ as command_line
-from planning import network_design, network_failures
+from planning import network_design, network_failures, network_plan_commands
 from tests.areas import small_area, write_area
 
 Outcome = tuple[int, str, str]
@@ -60,6 +60,11 @@ def test_failures_are_told_and_written(cli, workspace, tmp_path) -> None:
     assert f"Single failures, link: {links['cutting']} of {links['of']} cut off a site" in out
     tight = written["bottlenecks"]
     assert f"{len(tight['now'])} links now, {len(tight['later'])} in 5 years" in out
+    talk = written["conference"]
+    new, all_of_them = len(talk["newly_overloaded"]), len(talk["overloaded"])
+    assert f"over the bridge at {talk['bridge']} takes {new} links above 80 %, besides " in out
+    assert f"besides {all_of_them - new} that are above it anyway" in out
+    assert ("so there is no rate that fits" in out) == (talk["greatest_mbps"] == 0.0)
     for row in written["served_together"]:
         assert f"All {row['sites']} " in out
         assert f"at once {row['availability_percent']:.3f} % of the time" in out
@@ -97,7 +102,9 @@ def test_a_design_is_told_and_written(cli, workspace, tmp_path) -> None:
     assert f"with the design {written['connected']}, by {written['links']} new links" in out
     assert f"cuts off {written['protected']} of {written['to_protect']} sites to protect" in out
     assert f"Cost: {written['cost']['typical']:,.0f} VND" in out
-    assert "(proven)" in out
+    dearer = 100.0 * (written["route_cost"] / written["bound"] - 1.0)
+    assert f"VND, at most {dearer:.1f} % dearer than the cheapest possible; none that do " in out
+    assert f"cost less than {written['bound']:,.0f} (proven)" in out
     assert (
         f"Not protected: {len(written['unprotected'])} sites" in out or not (written["unprotected"])
     )
@@ -175,3 +182,18 @@ def test_bad_input_is_one_line(cli, workspace, tmp_path) -> None:
             cli(*command, "--workspace", bare.folder, "--out", tmp_path / "o"),
             "no dedicated data network",
         )
+
+
+def test_what_a_conference_cannot_do_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {
+        "endpoints": 4, "bridge": "H", "rate_mbps": 4.0, "limit": 0.8, "overloaded": ["L1", "L2"],
+        "newly_overloaded": ["L2"], "disturbed": ["S1"], "unreached": ["S2", "S3"],
+        "greatest_mbps": 1.5,
+    }  # fmt: skip
+    network_plan_commands._print_conference(found)
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert "takes 1 links above 80 %, besides 1 that are above it anyway" in first
+    assert rest == [
+        "  no way to the bridge: S2, S3",
+        "  greatest rate that fits: 1.50 Mbit/s an endpoint",
+    ]

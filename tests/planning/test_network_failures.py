@@ -238,6 +238,44 @@ def test_of_several_data_centres_the_nearest_one_carries_a_site() -> None:
     assert report.cut["element"].isin(["provider"]).all()
 
 
+def two_centres(order: list[int]) -> Inventory:
+    """Return a ring of two data centres and sites that are as near to one as to the other."""
+    rows = [
+        {"site_id": "H2", "role": "hub"}, {"site_id": "H1", "role": "hub"}, {"site_id": "A"},
+        {"site_id": "B"}, {"site_id": "C"},
+    ]  # fmt: skip
+    ends = [("H1", "A"), ("A", "B"), ("B", "H2"), ("H1", "C"), ("C", "H2")]
+    at = networks.sites([rows[k] | {"video_conference": True} for k in order])
+    lines = [{"link_id": f"{a}-{b}", "from_site": a, "to_site": b} for a, b in ends]
+    return Inventory(at, networks.links(lines, at))
+
+
+def test_loads_and_conferences_do_not_depend_on_the_order_of_rows() -> None:
+    found = []
+    for order in ([0, 1, 2, 3, 4], [1, 4, 3, 0, 2]):
+        report = network_failures.analyse(two_centres(order))
+        loads = report.links.set_index("link_id")[["utilisation", "conference_utilisation"]]
+        found.append(loads.sort_index())
+        assert report.conference["bridge"] == "H1"
+        # C is as near to both and takes the first: 30 of its 100 Mbit/s come from H1.
+        assert loads.loc["H1-C", "utilisation"] >= 0.3 > loads.loc["C-H2", "utilisation"]
+    pd.testing.assert_frame_equal(*found)
+
+
+def test_the_conference_bridge_is_where_most_endpoints_reach_it() -> None:
+    ends = [link(1, 2), link(2, 3), link(3, 4)]
+    rows = [{"role": "hub" if k < 2 else "access", "video_conference": True} for k in range(5)]
+    for order in ([0, 1, 2, 3, 4], [1, 0, 4, 3, 2]):
+        at = networks.sites([{"site_id": f"S{k}"} | rows[k] for k in order])
+        found = network_failures.analyse(Inventory(at, networks.links(ends, at))).conference
+        assert (found["bridge"], found["unreached"]) == ("S1", ["S0"])
+    # Where the inventory says which equipment a site has, the bridge is there.
+    rows[3]["equipment"] = "Router; MCU 40 ports"
+    at = networks.sites([{"site_id": f"S{k}"} | row for k, row in enumerate(rows)])
+    found = network_failures.analyse(Inventory(at, networks.links(ends, at))).conference
+    assert (found["bridge"], found["unreached"]) == ("S3", ["S0"])
+
+
 def test_a_cut_that_sends_traffic_over_a_small_link_is_told() -> None:
     drawn = inventory(
         link(0, 1, capacity_mbps=100.0),
@@ -344,6 +382,8 @@ def test_results_are_written_and_say_where_they_come_from(tmp_path: Path) -> Non
         ("link_fibre,101,%,no,me", "row 2, column value: 101 .expected a number from 0 to 100"),
         ("growth,-1,a year,no,me", "row 2, column value: -1 .expected a number of at least 0"),
         ("growth,,a year,no,me", "row 2, column value: empty"),
+        ("conference_rate,0,Mbit/s,no,me", "row 2, column value: 0 .expected a number above 0"),
+        ("busy_limit,0,share,no,me", "row 2, .*: 0 .expected a number above 0 and at most 1"),
     ],
 )
 def test_assumptions_of_ones_own(tmp_path: Path, row: str, said: str) -> None:
@@ -355,6 +395,14 @@ def test_assumptions_of_ones_own(tmp_path: Path, row: str, said: str) -> None:
     own.write_text(f"name,value,unit,verified,source\n{row}\n", encoding="utf-8")
     with pytest.raises(InputError, match=said):
         network_failures.assumptions(tmp_path)
+
+
+def test_an_own_table_says_which_assumptions_are_verified(tmp_path: Path) -> None:
+    assert network_failures.verified() == network_failures.verified(tmp_path) == set()
+    own = tmp_path / network_failures.OWN_FILE
+    rows = "link_fibre,99.5,%,yes,records\nrepair_time,6,h,no,me\n"
+    own.write_text(f"name,value,unit,verified,source\n{rows}", encoding="utf-8")
+    assert network_failures.verified(tmp_path) == {"link_fibre"}
 
 
 def test_every_medium_and_role_has_an_assumption() -> None:

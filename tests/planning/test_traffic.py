@@ -243,6 +243,15 @@ def test_a_conference_of_all_endpoints() -> None:
     assert fits.utilisation.max() == pytest.approx(1.0)
 
 
+def test_an_endpoint_at_the_bridge_is_neither_disturbed_nor_unreached() -> None:
+    usual = traffic.hub_demands([1, 2, 3], 0, up_mbps=1.0, down_mbps=10.0)
+    effect = traffic.conference_effect(
+        *STAR, [25.0, 20.0, 100.0], usual, [0, 1, 2, 3, 4], 4.0, mcu=0
+    )
+    assert effect.disturbed.tolist() == [1, 2]
+    assert effect.unreached.tolist() == [4]
+
+
 def test_only_streams_in_the_overloaded_direction_are_disturbed() -> None:
     usual = Demands([0], [1], [99.0])
     effect = traffic.conference_effect(
