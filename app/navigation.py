@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import streamlit as st
 
 from app import areas, i18n, identity, scenario, study
 from app.components import kept, sign_in, style
 from app.errors import readable_errors
-from app.i18n import _, mark
+from app.i18n import _, mark, translate
+from planning.accounts import ROLE_NAMES, Actor, Role
+from planning.names import either
 
-PLANNERS = ("planner", "administrator")
-SIGNED_IN = ("carrier", *PLANNERS)
+PLANNERS = (Role.PLANNER, Role.ADMINISTRATOR)
+SIGNED_IN = (Role.CARRIER, *PLANNERS)
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,11 @@ class Entry:
     title: str
     icon: str
     address: str
-    roles: tuple[str, ...] = ()
+    roles: tuple[Role, ...] = ()
+
+    def opens_for(self, role: Role) -> bool:
+        """Tell whether a role finds the page."""
+        return not self.roles or role in self.roles
 
 
 #: The pages by section; the first is where visitors arrive.
@@ -64,20 +72,23 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
             mark("Administration"),
             ":material/admin_panel_settings:",
             "administration",
-            ("administrator",),
+            (Role.ADMINISTRATOR,),
         ),
     ),
     mark("Help and method"): (Entry("help", mark("Help"), ":material/help:", "help"),),
 }
 
 
-def _pages() -> tuple[list[st.Page], dict[str, str]]:
-    """Return the pages that the visitor's role finds, and the section that each address begins."""
-    role = identity.actor().role
+def _pages(role: Role) -> tuple[list[st.Page], dict[str, str]]:
+    """Return all pages, and the section that each address begins.
+
+    Pages that a role does not find are hidden, not left out: who follows a link to one is told
+    why it stays closed.
+    """
     pages: list[st.Page] = []
     begins: dict[str, str] = {}
     for section, entries in SECTIONS.items():
-        found = [entry for entry in entries if not entry.roles or role in entry.roles]
+        found = [entry for entry in entries if entry.opens_for(role)]
         if section and found:
             begins[found[0].address] = _(section)
         pages += [
@@ -87,8 +98,9 @@ def _pages() -> tuple[list[st.Page], dict[str, str]]:
                 icon=entry.icon,
                 url_path=entry.address,
                 default=not entry.address,
+                visibility="visible" if entry in found else "hidden",
             )
-            for entry in found
+            for entry in entries
         ]
     return pages, begins
 
@@ -100,7 +112,8 @@ def run() -> None:
     for key in list(st.session_state):
         if str(key).startswith(kept.PREFIX):
             st.session_state[key] = st.session_state[key]
-    pages, begins = _pages()
+    actor = identity.actor()
+    pages, begins = _pages(actor.role)
     # Streamlit's own sections are lists that screen readers cannot read.
     page = st.navigation(pages, expanded=True)
     style.apply()
@@ -111,9 +124,25 @@ def run() -> None:
         scenario.switch()
         _language_switch()
         sign_in.show()
+    entry = next(entry for entry in _entries() if entry.address == page.url_path)
     with readable_errors():
-        if study.ready():
+        if not entry.opens_for(actor.role):
+            _closed(entry, actor)
+        elif study.ready():
             page.run()
+
+
+def _entries() -> Iterator[Entry]:
+    return chain.from_iterable(SECTIONS.values())
+
+
+def _closed(entry: Entry, actor: Actor) -> None:
+    st.title(_(entry.title))
+    roles = translate(either([ROLE_NAMES[role] for role in entry.roles]))
+    said = _("This page is for people with the role {roles}.", roles=roles)
+    if actor.account_id is None:
+        said += " " + _("It opens when you have signed in (in the sidebar).")
+    st.info(said, icon=":material/lock:")
 
 
 def _choose_language() -> None:

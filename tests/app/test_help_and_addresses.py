@@ -9,7 +9,7 @@ from app import address, glossary
 from app.components import help_sections, indicator_how, map_layers, path_profile
 from app.navigation import SECTIONS
 from coverage.path_explanation import Part
-from planning.accounts import LOCAL, VISITOR
+from planning.accounts import LOCAL, VISITOR, Role
 from tests.app.test_pages import healthy, texts
 
 
@@ -95,12 +95,12 @@ def test_pages_are_found_by_the_roles_that_use_them() -> None:
     files = [entry.file for entries in SECTIONS.values() for entry in entries]
     assert len(files) == len(set(files)) == 13
 
-    def found(role: str) -> set[str]:
+    def found(role: Role) -> set[str]:
         return {
             entry.file
             for entries in SECTIONS.values()
             for entry in entries
-            if not entry.roles or role in entry.roles
+            if entry.opens_for(role)
         }
 
     assert found(LOCAL.role) == set(files)

@@ -130,14 +130,33 @@ def test_a_visitor_looks_and_signs_in_and_out(start, own, people, language) -> N
 def test_the_administration_is_for_administrators(start, own, people, role, monkeypatch) -> None:
     app = enter(start(own, "overview", "en"), role)
     page = "app/pages/administration.py"
-    with pytest.raises(ValueError, match="navigation page"):
-        app.switch_page(page)
+    app.switch_page(page).run()
+    healthy(app)
+    assert "This page is for people with the role administrator." in texts(app)
+    assert "signed in (in the sidebar)" not in texts(app)
+    assert not app.main.dataframe
+    assert not app.main.text_input
     # Reached all the same, it shows nothing.
     monkeypatch.setattr(identity, "actor", lambda: Actor(people[role], "Lan", Role(role)))
     alone = AppTest.from_file(str(ROOT / page)).run()
     assert len(alone.exception) == 1
     assert not alone.dataframe
     assert not alone.text_input
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_a_link_to_a_closed_page_opens_after_signing_in(start, own, people, language) -> None:
+    app = start(own, "proposals", language)
+    healthy(app)
+    closed = {
+        "vi": "Trang này dành cho người có vai trò doanh nghiệp",
+        "en": "This page is for people with the role carrier or planner or administrator. It opens",
+    }[language]
+    assert closed in texts(app)
+    enter(app, "carrier")
+    healthy(app)
+    assert closed not in texts(app)
+    assert {"vi": "Đề xuất · ", "en": "Proposals · "}[language] in texts(app)
 
 
 def test_a_session_that_ended_is_noticed(start, own, records, people) -> None:
