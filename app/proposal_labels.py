@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 from app.i18n import _, mark
+from planning import names
 
-STATUSES = {
-    "draft": mark("Draft"),
-    "submitted": mark("Submitted"),
-    "changes_requested": mark("Changes requested"),
-    "withdrawn": mark("Withdrawn"),
-    "refused": mark("Refused"),
-    "approved": mark("Consent given"),
-    "permit": mark("Building permit issued"),
-    "emf_certificate": mark("EMF certificate issued"),
-    "on_air": mark("On air"),
-}
+STATUSES = {code: name.template for code, name in names.PROPOSAL_STATUSES.items()}
 
 #: Statuses -> how they are shown: Streamlit's colours of badges.
 COLOURS = {
@@ -61,6 +52,7 @@ RULES = {
     "sensitive": mark("Public places nearby"),
     "shareable": mark("Offered for sharing"),
     "room": mark("Room for a further operator"),
+    "antenna_space": mark("Height for the antennas"),
 }
 
 RESULTS = {
@@ -74,26 +66,10 @@ SEVERITIES = {"error": mark("error"), "warning": mark("warning"), "note": mark("
 
 ZONES = {"urban": mark("urban"), "rural": mark("rural")}
 
-DOCUMENTS = {
-    "consent": mark("Letter of consent"),
-    "permit": mark("Building permit"),
-    "emf_certificate": mark("EMF certificate"),
-    "on_air": mark("On air"),
-}
+DOCUMENTS = {code: name.template for code, name in names.DOCUMENTS.items()}
 
 #: What can be done -> text of its button.
-ACTIONS = {
-    "submit": mark("Submit"),
-    "withdraw": mark("Withdraw"),
-    "request_changes": mark("Ask for changes"),
-    "refuse": mark("Refuse"),
-    "approve": mark("Give consent"),
-    "permit": mark("Record the building permit"),
-    "emf_certificate": mark("Record the EMF certificate"),
-    "renew": mark("Record a renewed EMF certificate"),
-    "on_air": mark("Record going on air"),
-    "plan": mark("Plan in a scenario"),
-}
+ACTIONS = {code: name.template for code, name in names.PROPOSAL_ACTIONS.items()}
 
 NEWS = {
     "submitted": mark("{organisation} has submitted {reference}"),
@@ -122,13 +98,14 @@ PLACES = {
 PLAN_STATUSES = {
     "submitted": mark("Submitted"),
     "in_force": mark("In force"),
+    "expired": mark("Expired"),
     "refused": mark("Refused"),
 }
 
 
-def said(names: dict[str, str], code: str) -> str:
+def said(texts: dict[str, str], code: str) -> str:
     """Return what people read for a code; the code itself where it has no name."""
-    return _(names[code]) if code in names else code
+    return _(texts[code]) if code in texts else code
 
 
 def status(code: str) -> str:

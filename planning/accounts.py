@@ -21,6 +21,7 @@ from data.records.account_tables import Account, SignInAttempts, SignInSession, 
 from data.records.engine import Records, expect
 from planning import passwords
 from planning.account_rules import rules
+from planning.names import either
 
 
 class Role(StrEnum):
@@ -93,12 +94,9 @@ def require(actor: Actor, *roles: Role) -> None:
         If the actor has none of them.
     """
     if actor.role not in roles:
-        needed = ROLE_NAMES[roles[0]]
-        for role in roles[1:]:
-            needed = message("{first} or {second}", first=needed, second=ROLE_NAMES[role])
         raise ForbiddenError(
             "This needs the role {needed}; yours is {role}",
-            needed=needed,
+            needed=either([ROLE_NAMES[role] for role in roles]),
             role=ROLE_NAMES[actor.role],
         )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from data.errors import message
+from data.errors import Message, message
 
 #: Unions of technologies, and what counts as broadband; technologies are their own names.
 SERVICES = {
@@ -159,6 +159,50 @@ DENOMINATORS = {
     "dossier": message("dossiers"),
     "mast": message("masts"),
 }
+
+#: Where a carrier's proposal is.
+PROPOSAL_STATUSES = {
+    "draft": message("Draft"),
+    "submitted": message("Submitted"),
+    "changes_requested": message("Changes requested"),
+    "withdrawn": message("Withdrawn"),
+    "refused": message("Refused"),
+    "approved": message("Consent given"),
+    "permit": message("Building permit issued"),
+    "emf_certificate": message("EMF certificate issued"),
+    "on_air": message("On air"),
+}
+
+#: What can be done with a proposal, as its buttons say it.
+PROPOSAL_ACTIONS = {
+    "edit": message("Edit"),
+    "submit": message("Submit"),
+    "withdraw": message("Withdraw"),
+    "request_changes": message("Ask for changes"),
+    "refuse": message("Refuse"),
+    "approve": message("Give consent"),
+    "permit": message("Record the building permit"),
+    "emf_certificate": message("Record the EMF certificate"),
+    "renew": message("Record a renewed EMF certificate"),
+    "on_air": message("Record going on air"),
+    "plan": message("Plan in a scenario"),
+}
+
+#: Documents on the way of a proposal.
+DOCUMENTS = {
+    "consent": message("Letter of consent"),
+    "permit": message("Building permit"),
+    "emf_certificate": message("EMF certificate"),
+    "on_air": message("On air"),
+}
+
+
+def either(choices: Sequence[Message]) -> Message:
+    """Return several choices as one: "A or B or C"."""
+    said = choices[0]
+    for choice in choices[1:]:
+        said = message("{first} or {second}", first=said, second=choice)
+    return said
 
 
 def ordered(services: Iterable[str]) -> list[str]:

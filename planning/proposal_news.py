@@ -126,11 +126,28 @@ def mark_read(records: Records, actor: Actor, area: str, up_to: int) -> None:
     up_to
         Number of the latest that was seen.
     """
+    _mark(records, actor, area, Notification.id <= up_to)
+
+
+def mark_one_read(records: Records, actor: Actor, area: str, news_id: int) -> None:
+    """Note that somebody has read one piece of news; older ones stay as they are.
+
+    Parameters
+    ----------
+    records, actor, area
+        See `list_of`.
+    news_id
+        Its number.
+    """
+    _mark(records, actor, area, Notification.id == news_id)
+
+
+def _mark(records: Records, actor: Actor, area: str, which: sa.ColumnElement[bool]) -> None:
     mine = _addressed(actor)
     if mine is None:
         return
     query = sa.select(Notification.id).where(
-        Notification.area == area, mine, Notification.id <= up_to, sa.not_(_read_by(actor))
+        Notification.area == area, mine, which, sa.not_(_read_by(actor))
     )
     with records.session() as session:
         for number in session.scalars(query):

@@ -7,12 +7,15 @@ building permit where one is needed, the certificate of exposure and going on ai
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from data.errors import InputError
 from data.vintages import iso
-from planning.accounts import Actor, ForbiddenError, Role
+from planning import names
+from planning.accounts import ROLE_NAMES, Actor, ForbiddenError, Role
 
 
 class Status(StrEnum):
@@ -74,14 +77,17 @@ class Transition:
     document: str = ""
 
 
-_OPEN = (Status.DRAFT, Status.CHANGES_REQUESTED)
+_EDITABLE = (Status.DRAFT, Status.CHANGES_REQUESTED)
+
+#: Where nobody has decided yet.
+OPEN = (Status.DRAFT, Status.SUBMITTED, Status.CHANGES_REQUESTED)
 _BUILT = (Status.APPROVED, Status.PERMIT, Status.EMF_CERTIFICATE, Status.ON_AIR)
 
 #: All that may happen to a proposal.
 TRANSITIONS = (
-    Transition(Action.EDIT, _OPEN, None, by_owner=True),
-    Transition(Action.SUBMIT, _OPEN, Status.SUBMITTED, by_owner=True),
-    Transition(Action.WITHDRAW, (*_OPEN, Status.SUBMITTED), Status.WITHDRAWN, by_owner=True),
+    Transition(Action.EDIT, _EDITABLE, None, by_owner=True),
+    Transition(Action.SUBMIT, _EDITABLE, Status.SUBMITTED, by_owner=True),
+    Transition(Action.WITHDRAW, OPEN, Status.WITHDRAWN, by_owner=True),
     Transition(
         Action.REQUEST_CHANGES,
         (Status.SUBMITTED,),
@@ -226,17 +232,19 @@ def step(
     """
     row = _TABLE[action]
     if not _may(actor, organisation, row):
+        needed = [Role.CARRIER] * row.by_owner + [Role.PLANNER] * row.by_planner
         raise ForbiddenError(
             "This needs the role {needed}; yours is {role}",
-            needed="carrier" if row.by_owner and not row.by_planner else "planner",
-            role=actor.role.value,
+            needed=names.either([ROLE_NAMES[role] for role in needed]),
+            role=ROLE_NAMES[actor.role],
         )
     if status not in row.sources:
         raise InputError(
-            "{action} is not possible: the proposal is {status} (expected one of {expected})",
-            action=action.value,
-            status=status.value,
-            expected=", ".join(source.value for source in row.sources),
+            '"{action}" is not possible: the state of the proposal is "{status}" (expected '
+            "{expected})",
+            action=names.PROPOSAL_ACTIONS[action],
+            status=names.PROPOSAL_STATUSES[status],
+            expected=names.either([names.PROPOSAL_STATUSES[source] for source in row.sources]),
         )
     if _permit_missing(row, status, permit_required):
         raise InputError("The building permit must be recorded first: the site needs one")
@@ -291,7 +299,8 @@ def checked_document(given: Document) -> Document:
     Raises
     ------
     InputError
-        If number or day is missing, a day is none, or it ends before it begins.
+        If number or day is missing, a day is none or has not come yet, or the document ends
+        before it begins.
     """
     number, issuer = given.number.strip(), given.issuer.strip()
     if not number:
@@ -302,7 +311,54 @@ def checked_document(given: Document) -> Document:
             limit=_MOST_CHARACTERS,
         )
     day = iso(given.day)
+    if day > _latest_today():
+        raise InputError(
+            "The document is of {day}, a day that has not come yet (expected today or earlier)",
+            day=day,
+        )
     valid_to = iso(given.valid_to) if given.valid_to else None
     if valid_to is not None and valid_to < day:
         raise InputError("The document ends on {end}, before its day {day}", end=valid_to, day=day)
     return Document(number, day, issuer, valid_to)
+
+
+def _latest_today() -> str:
+    """Return today where it is tomorrow already: a server may be far behind its users."""
+    return (dt.datetime.now(dt.UTC) + dt.timedelta(hours=14)).date().isoformat()
+
+
+def check_order(kind: str, day: str, recorded: Iterable[tuple[str, str]]) -> None:
+    """Raise if a document is older than one that it follows on.
+
+    Parameters
+    ----------
+    kind
+        Kind of the document.
+    day
+        Its day, in ISO 8601.
+    recorded
+        Kinds and days of the proposal's other documents.
+
+    Raises
+    ------
+    InputError
+        Naming the one that it follows on.
+    """
+    kinds = list(names.DOCUMENTS)
+    days: dict[str, list[str]] = {}
+    for other, its_day in recorded:
+        days.setdefault(other, []).append(its_day)
+    # A certificate is renewed after the last one; what comes next may follow on the first.
+    earlier = {other: min(days[other]) for other in kinds[: kinds.index(kind)] if other in days}
+    if kind in days:
+        earlier[kind] = max(days[kind])
+    for other, its_day in earlier.items():
+        if day < its_day:
+            raise InputError(
+                "{document}: {day} is before the document that it follows on ({other}: "
+                "{other_day})",
+                document=names.DOCUMENTS[kind],
+                day=day,
+                other=names.DOCUMENTS[other],
+                other_day=its_day,
+            )

@@ -9,6 +9,7 @@ transaction with its entry in the history and its news.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from data.errors import InputError
+from data.errors import InputError, message
 from data.records import engine, tables
 from data.records.account_tables import now
 from data.records.engine import Records
@@ -28,6 +29,7 @@ from data.records.proposal_tables import (
     ProposalStep,
     SitePlan,
 )
+from planning import proposal_area, site_plans
 from planning import proposal_news as news
 from planning.accounts import Actor, Role, require
 from planning.proposal_figures import Evaluation
@@ -46,9 +48,11 @@ from planning.proposal_records import history as history
 from planning.proposal_records import list_of as list_of
 from planning.proposal_records import steps as steps
 from planning.proposal_workflow import (
+    OPEN,
     Action,
     Document,
     Status,
+    check_order,
     checked_document,
     document_of,
     owns,
@@ -75,6 +79,8 @@ def create(
     evaluation: Evaluation | None = None,
 ) -> Proposal:
     """Make a proposal; asked again with the same `request_id`, return the one there is.
+
+    One that is there as a draft is submitted where `submit` is asked for now.
 
     Parameters
     ----------
@@ -107,7 +113,9 @@ def create(
     ForbiddenError
         If the actor may not.
     InputError
-        If something asked for cannot be, or `request_id` was used for something else.
+        If something asked for cannot be, the carrier has an open proposal with the same
+        reference, or `request_id` was used for something else; where it is submitted, also
+        if it lies outside the area or names a mast that is not there.
     """
     (made,) = create_many(
         records,
@@ -153,9 +161,13 @@ def create_many(
     wishes = [_checked(wish) for wish in given]
     names = [_request_id(name) for name in request_ids or [uuid.uuid4().hex for _ in wishes]]
     found = evaluations or [None] * len(wishes)
+    proposal_area.check_carrier(records, actor, area, owner)
+    if submit:
+        proposal_area.check_sites(records, area, wishes)
     for attempt in (1, 2):
         try:
             with records.session() as session:
+                _one_at_a_time(session, area, owner)
                 _check_plan(session, area, owner, plan_id)
                 rows = [
                     _make(session, actor, area, owner, wish, name, plan_id, submit, evaluation)
@@ -208,7 +220,10 @@ def _make(
     if there is not None:
         if there.request_digest != wish.digest:
             raise InputError("The number of the request was used for another proposal")
+        if submit and there.status == Status.DRAFT.value:
+            _move(session, actor, there, Action.SUBMIT)
         return there
+    _check_reference(session, area, owner, wish.reference)
     row = Row(
         area=area,
         organisation=owner,
@@ -267,6 +282,9 @@ def edit(
         row = _taken(session, actor, proposal_id, expected_version)
         before, after = wish_of(row).to_dict(), wish.to_dict()
         step(Action.EDIT, actor, row.organisation, Status(row.status))
+        if wish.reference != row.reference:
+            _one_at_a_time(session, row.area, row.organisation)
+            _check_reference(session, row.area, row.organisation, wish.reference)
         _put(row, wish)
         changed = {
             name: [before[name], after[name]] for name in after if before[name] != after[name]
@@ -290,11 +308,17 @@ def submit(
     records, actor, proposal_id, expected_version
         See `edit`.
     """
+    present = get(records, actor, proposal_id)
+    if Action.SUBMIT in present.actions:
+        proposal_area.check_sites(records, present.area, [present.request])
     with records.session() as session:
         row = seen(session, actor, proposal_id)
         if row.status == Status.SUBMITTED.value and owns(actor, row.organisation):
             return proposal_of(actor, row)
-        engine.expect(row, expected_version)
+        # What was checked is what is sent.
+        engine.expect(row, present.version if expected_version is None else expected_version)
+        if row.submitted_at is None:
+            _check_plan(session, row.area, row.organisation, row.plan_id)
         _move(session, actor, row, Action.SUBMIT)
         session.flush()
         return proposal_of(actor, row)
@@ -497,9 +521,54 @@ def _keep_evaluation(session: Session, actor: Actor, row: Row, found: Evaluation
 def _check_plan(session: Session, area: str, owner: str, plan_id: int | None) -> None:
     if plan_id is None:
         return
-    plan = session.get(SitePlan, plan_id)
+    plan = session.get(SitePlan, plan_id) if 0 < plan_id < 2**31 else None
     if plan is None or (plan.area, plan.level, plan.organisation) != (area, "carrier", owner):
         raise InputError("There is no plan {number} of this carrier", number=plan_id)
+    if not site_plans.in_force(site_plans.plan_of(plan)):
+        raise InputError(
+            "The plan {title} is not in force today (expected one that is)", title=plan.title
+        )
+
+
+def _one_at_a_time(session: Session, area: str, owner: str) -> None:
+    """Let a carrier's other writers wait, as all do in SQLite, so that a reference stays free."""
+    if session.get_bind().dialect.name == "postgresql":
+        key = hashlib.sha256(f"{area}\0{owner}".encode()).digest()[:8]
+        number = int.from_bytes(key, "big", signed=True)
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+
+
+def _check_reference(session: Session, area: str, owner: str, reference: str) -> None:
+    query = sa.select(Row.id).where(
+        Row.area == area,
+        Row.organisation == owner,
+        Row.reference == reference,
+        Row.status.in_([status.value for status in OPEN]),
+    )
+    other = session.scalar(query.limit(1))
+    if other is not None:
+        raise taken(reference, other)
+
+
+def taken(reference: str, other: int) -> InputError:
+    """Return that an open proposal of the carrier has a reference already.
+
+    Parameters
+    ----------
+    reference
+        The reference.
+    other
+        Number of that proposal.
+    """
+    return InputError(
+        "{column}: {value} ({expected})",
+        column="reference",
+        value=reference,
+        expected=message(
+            "proposal {number} has this code and is not decided yet; edit or withdraw that one",
+            number=other,
+        ),
+    )
 
 
 def _taken(session: Session, actor: Actor, proposal_id: int, version: int | None) -> Row:
@@ -572,15 +641,11 @@ def _document(
 ) -> None:
     given = checked_document(document)
     kind = document_of(action)
-    taken = session.scalar(
-        sa.select(ProposalStep.id).where(
-            ProposalStep.proposal_id == row.id,
-            ProposalStep.kind == kind,
-            ProposalStep.number == given.number,
-        )
-    )
-    if taken is not None:
+    before = session.scalars(sa.select(ProposalStep).where(ProposalStep.proposal_id == row.id))
+    recorded = [(each.kind, each.number, each.day) for each in before]
+    if any(each[:2] == (kind, given.number) for each in recorded):
         raise InputError("The document {number} is recorded already", number=given.number)
+    check_order(kind, given.day, [(other, day) for other, _, day in recorded])
     _move(session, actor, row, action, detail={**asdict(given), **detail})
     session.add(
         ProposalStep(

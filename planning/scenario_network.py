@@ -105,7 +105,12 @@ class Change:
             )
         cells = given.get("cells")
         if not isinstance(cells, list | tuple | None):
-            raise InputError("cells: {value} (expected a list of cells)", value=str(cells)[:80])
+            raise InputError(
+                "{column}: {value} ({expected})",
+                column="cells",
+                value=str(cells)[:80],
+                expected=message("expected a list of cells"),
+            )
         return cls(given["kind"], given["mast"], tuple(cells or ()))
 
 

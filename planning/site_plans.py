@@ -16,6 +16,7 @@ from data.errors import InputError
 from data.records import engine, tables
 from data.records.engine import Records
 from data.records.proposal_tables import SitePlan as Row
+from planning import proposal_area
 from planning.accounts import Actor, Role, require
 from planning.proposal_workflow import Document, checked_document, owns, plans
 from planning.site_request import clean_text
@@ -39,7 +40,7 @@ class SitePlan:
     title
         What it is called.
     status
-        submitted, in_force or refused.
+        submitted, in_force, expired or refused.
     decision
         By which it was approved; None before.
     parent_id
@@ -111,6 +112,7 @@ def submit_own(
     owner = actor.organisation if actor.role is Role.CARRIER else (organisation or "").strip()
     if not owner:
         raise InputError("It is not stated whose plan it is")
+    proposal_area.check_carrier(records, actor, area, owner)
     row = Row(
         area=area,
         level="carrier",
@@ -163,7 +165,7 @@ def decide(
             detail = {"number": row.number, "day": row.day or ""}
         _remember(session, actor, row, row.status, detail)
         session.flush()
-        return _plan(row)
+        return plan_of(row)
 
 
 def list_of(records: Records, actor: Actor, area: str) -> list[SitePlan]:
@@ -176,15 +178,19 @@ def list_of(records: Records, actor: Actor, area: str) -> list[SitePlan]:
     """
     with records.reading() as session:
         rows = session.scalars(sa.select(Row).where(Row.area == area).order_by(Row.id))
-        return [_plan(row) for row in rows if _may_see(actor, row)]
+        return [plan_of(row) for row in rows if _may_see(actor, row)]
 
 
 def in_force(plan: SitePlan, day: str | None = None) -> bool:
     """Return whether a plan holds on a day, today if None."""
-    if plan.status != "in_force" or plan.decision is None:
+    if plan.status not in ("in_force", "expired") or plan.decision is None:
         return False
-    when = day or dt.datetime.now(dt.UTC).date().isoformat()
+    when = day or _today()
     return plan.decision.day <= when <= (plan.decision.valid_to or "9999-12-31")
+
+
+def _today() -> str:
+    return dt.datetime.now(dt.UTC).date().isoformat()
 
 
 def _title(title: str) -> str:
@@ -219,20 +225,22 @@ def _add(records: Records, actor: Actor, row: Row) -> SitePlan:
         session.add(row)
         session.flush()
         _remember(session, actor, row, "created", {"title": row.title, "number": row.number})
-        return _plan(row)
+        return plan_of(row)
 
 
-def _plan(row: Row) -> SitePlan:
+def plan_of(row: Row) -> SitePlan:
+    """Return a row as a plan; whether somebody may see it is asked before."""
     decision = None
     if row.day:
         decision = Document(row.number, row.day, row.issuer, row.valid_to)
+    over = row.status == "in_force" and bool(row.valid_to) and str(row.valid_to) < _today()
     return SitePlan(
         row.id,
         row.area,
         row.level,
         row.organisation,
         row.title,
-        row.status,
+        "expired" if over else row.status,
         decision,
         row.parent_id,
         row.version,

@@ -51,5 +51,5 @@ def show(area: Workspace, actor: Actor) -> None:
         if open_it.button(_("Open"), key=f"news-{item.id}", width="stretch"):
             st.session_state[CHOSEN] = item.proposal_id
             st.session_state["proposal.go"] = True
-            proposal_news.mark_read(records, actor, name, item.id)
+            proposal_news.mark_one_read(records, actor, name, item.id)
             st.rerun()

@@ -58,11 +58,11 @@ def test_the_whole_way_by_commands(cli, tmp_path) -> None:
     table = pd.read_csv(tmp_path / "out" / "proposal_1_communes.csv")
     assert table["area_km2"].sum() > 0.0
 
-    code, out, _ = cli("decide", 1, "approve", "--number", "1/SKHCN", "--day", "2026-07-28")
+    code, out, _ = cli("decide", 1, "approve", "--number", "1/SKHCN", "--day", "2024-07-28")
     assert (code, out.strip().endswith("approved")) == (0, True)
     code, out, _ = cli("decide", 2, "refuse", "--reason", "Quá gần")
     assert (code, out.strip().endswith("refused")) == (0, True)
-    code, out, _ = cli("record", 1, "permit", "--number", "2", "--day", "2026-08-01")
+    code, out, _ = cli("record", 1, "permit", "--number", "2", "--day", "2024-08-01")
     assert (code, out.strip().endswith("permit")) == (0, True)
     assert cli("list", "--status", "refused")[1].count("\n") == 1
 

@@ -98,7 +98,7 @@ def test_two_planners_consenting_at_once_plan_it_once(records, area) -> None:
                 records,
                 PLANNER,
                 made.id,
-                Document(number, "2026-07-28"),
+                Document(number, "2024-07-28"),
                 workspace=area,
                 scenario=base.id,
                 expected_version=made.version,

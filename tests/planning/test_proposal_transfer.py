@@ -97,6 +97,8 @@ def test_what_is_written_is_read_again(records, workspace, places, tmp_path, end
     path = tmp_path / f"out.{ending}"
     report = proposal_transfer.export(records, ALPHA, made, path)
     assert report.rows == 2
+    for item in made:
+        proposals.withdraw(records, ALPHA, item.id)
     again = proposal_transfer.import_file(
         records, ALPHA, workspace, path, request_id=f"again {ending}"
     )

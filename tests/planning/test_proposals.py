@@ -23,7 +23,7 @@ BETA = Actor(None, "beta", Role.CARRIER, "Beta")
 PLANNER = Actor(None, "planner", Role.PLANNER)
 VIEWER = Actor(None, "viewer", Role.VIEWER)
 ADMINISTRATOR = Actor(None, "local", Role.ADMINISTRATOR)
-CONSENT = Document("369/STTTT-BCVT", "2026-07-28", "Sở KH&CN")
+CONSENT = Document("369/STTTT-BCVT", "2024-07-28", "Sở KH&CN")
 
 HOSTILE = (
     "'; DROP TABLE proposals; --",
@@ -217,7 +217,7 @@ def test_the_whole_way_of_a_site(records) -> None:
         (Action.RENEW, ALPHA),
         (Action.ON_AIR, ALPHA),
     ):
-        document = Document(f"{action.value}/1", "2026-09-01", "UBND", "2031-09-01")
+        document = Document(f"{action.value}/1", "2024-09-01", "UBND", "2031-09-01")
         made = proposals.record(records, actor, made.id, action, document)
     assert made.status is Status.ON_AIR
     kept = proposals.steps(records, ALPHA, made.id)
