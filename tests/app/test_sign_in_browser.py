@@ -48,7 +48,10 @@ def test_the_first_administrator_lets_others_in(server, page, tmp_path) -> None:
     expect(user).to_contain_text("<img src=x onerror=alert(1)> **Lan**")
     expect(page.locator("[data-testid=stDataFrame] >> visible=true")).to_have_count(1)
 
-    # A reload is a new session, which has to sign in.
+    # A reload is a new session, which has to sign in; a link to a page for others says so.
+    page.goto(f"{server}/administration?lang=en")
+    expect(page.get_by_text("This page is for people with the role administrator")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     page.goto(f"{server}/data?lang=en")
     expect(page.get_by_role("link", name="Administration")).to_have_count(0)
     page.get_by_role("tab", name="Upload a file").click()
