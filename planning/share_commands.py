@@ -298,6 +298,8 @@ def white_spots(workspace: Workspace, arguments: argparse.Namespace, progress: P
                 f"; {cure['kind']}: {cure['detail']} covers {100.0 * cure['closes']:.0f} % for "
                 f"{_range(cure['cost_low'], cure['cost_high'], found.summary['currency'])}"
             )
+            if cure["against_rules"]:
+                line += f" (against the local rules: {cure['against_rules']})"
         else:
             line += "; no remedy is confirmed"
         print(line)

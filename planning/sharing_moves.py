@@ -230,14 +230,32 @@ def free_heights_m(about: Inventory, host: int, operator: str = "") -> list[floa
     list of float
         Centres of the antennas above ground. [m]
     """
-    space = about.prices.typical("antenna_spacing")
-    lowest = about.prices.typical("lowest_antenna")
     own = about.cells["mast_id"] == about.masts["mast_id"].iloc[host]
     own &= about.cells["operator"] != operator
     taken = about.cells.loc[own, "antenna_height_m"].unique().astype(float)
-    height = about.height_m(host)
+    return heights_between_m(about.height_m(host), taken, about.prices)
+
+
+def heights_between_m(height_m: float, taken: NDArray[np.float64], found: Prices) -> list[float]:
+    """Return the heights of a mast at which antennas fit beside others, from the top.
+
+    Parameters
+    ----------
+    height_m
+        Of the mast. [m]
+    taken
+        Centres of the antennas that hang there. [m]
+    found
+        For the height that antennas take, and the lowest that is of use.
+
+    Returns
+    -------
+    list of float
+        Centres of the antennas above ground. [m]
+    """
+    space, lowest = found.typical("antenna_spacing"), found.typical("lowest_antenna")
     free = []
-    at = height - 0.5 * space
+    at = height_m - 0.5 * space
     while at >= lowest:
         if np.all(np.abs(taken - at) >= space):
             free.append(round(at, 3))

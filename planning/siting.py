@@ -271,7 +271,7 @@ def plan(
     cells = cells_of(workspace)
     operators = request.coverage.operators or tuple(sorted(cells["operator"].unique()))
     equipment = siting_options.typical(cells, operators, request.coverage.technologies)
-    hung = siting_options.antennas(found.sites, cells, equipment, prices, numbers["below_top"])
+    hung = siting_options.antennas(found.sites, cells, equipment, prices, numbers)
     fibre, notes = _backhaul(workspace, found.sites, lambda x: on_progress(0.27 + 0.08 * x))
     ways = siting_options.options(
         found.sites, cells, hung, fibre, prices, each=request.goal == "each"

@@ -9,8 +9,9 @@
 `high_point`   the highest ground around with a road and people, so power, near
 =============  =========================================================================
 
-New sites keep the distance that the local rules ask for from masts and from each other;
-where it is not kept, the mast that is there is the candidate.
+New sites keep the distance that the local rules ask for from masts, planned ones too, and
+from each other; where it is not kept, the mast that is there is the candidate. Where only
+masts of other classes may stand, none is built.
 """
 
 from __future__ import annotations
@@ -30,8 +31,7 @@ from numpy.typing import NDArray
 from data.errors import Message, message
 from data.grid import Grid, Raster
 from data.store import Workspace
-from data.study_area import finest_zones
-from planning import site_rules
+from planning import site_rules, site_zones
 from planning.sharing_costs import Prices
 
 #: Kinds of candidates, those preferred first where two are too near each other.
@@ -108,8 +108,9 @@ def find(
             new.append(found)
             notes += said
     if new:
-        fresh = _spaced(workspace, pd.concat(new, ignore_index=True), masts)
+        fresh, said = _spaced(workspace, pd.concat(new, ignore_index=True), numbers)
         frames.append(fresh)
+        notes += said
     if not frames:
         frames = [masts.iloc[:0]]
     sites = gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=workspace.area.crs)
@@ -376,46 +377,59 @@ def _tops(raster: Raster, window_m: float) -> list[tuple[float, float, float]]:
     return found
 
 
-def _spaced(
-    workspace: Workspace, sites: gpd.GeoDataFrame, masts: gpd.GeoDataFrame
-) -> gpd.GeoDataFrame:
-    """Keep the new sites within the area that keep their distance, the preferred first."""
-    zones = finest_zones(workspace.read("zones"))
+def _spaced(workspace: Workspace, sites: gpd.GeoDataFrame, numbers: dict[str, float]) -> _Found:
+    """Keep the new sites that the local rules allow within the area, the preferred first."""
     in_force = site_rules.rules(workspace.folder)
-    urban = [site_rules.is_urban_name(str(name), in_force) for name in zones["name"]]
-    points = sites.geometry.to_numpy()
-    zone, site = shapely.STRtree(points).query(zones.geometry.to_numpy(), predicate="intersects")
-    of_site = dict(zip(site.tolist(), zone.tolist(), strict=True))
-    kept: list[int] = []
-    places = [(point.x, point.y) for point in masts.geometry]
-    rank = {kind: k for k, kind in enumerate(KINDS)}
-    order = sorted(of_site, key=lambda k: (rank[sites["kind"].iloc[k]], k))
-    standing = scipy.spatial.cKDTree(places) if places else None
-    chosen: list[tuple[float, float]] = []
-    for k in order:
-        spacing = _spacing(
-            in_force,
-            "urban" if urban[of_site[k]] else "rural",
-            str(sites["mast_class"].iloc[k]),
-            float(sites["height_m"].iloc[k]),
+    zones = site_zones.zones_at(workspace, sites.geometry, in_force)
+    least, forbidden = np.full(len(sites), np.nan), 0
+    for k, zone in enumerate(zones):
+        if zone is None:
+            continue
+        site = sites.iloc[k]
+        allowed = site_zones.classes_allowed(in_force, zone)
+        if allowed is not None and site["mast_class"] not in allowed:
+            forbidden += 1
+            continue
+        on_roof = site["kind"] == "roof"
+        own_height = numbers["roof_mast_height"] if on_roof else float(site["height_m"])
+        least[k] = site_zones.spacing_m(in_force, zone.zone, site["mast_class"], own_height)
+    notes = []
+    if forbidden:
+        notes.append(
+            message(
+                "{count} places for new masts were left out because they lie in areas where the "
+                "local rules allow only masts of other classes",
+                count=forbidden,
+            )
         )
-        here = (points[k].x, points[k].y)
-        if standing is not None and standing.query(here)[0] < spacing:
-            continue
-        if any(np.hypot(here[0] - x, here[1] - y) < spacing for x, y in chosen):
-            continue
-        kept.append(k)
-        chosen.append(here)
-    return sites.iloc[sorted(kept)]
+    rank = np.array([KINDS.index(kind) for kind in sites["kind"]], np.int64)
+    order = np.argsort(rank, kind="stable")
+    kept = _apart(
+        _xy(sites),
+        least,
+        order[np.isfinite(least[order])],
+        _xy(site_zones.standing_masts(workspace)),
+    )
+    return sites.iloc[kept], notes
 
 
-def _spacing(
-    in_force: tuple[site_rules.Rule, ...], zone: str, mast_class: str, height_m: float
-) -> float:
-    """Return the distance that the rules ask for between masts. [m]."""
-    values = [
-        rule.value
-        for rule in in_force
-        if rule.rule == "spacing" and rule.holds(zone, mast_class, height_m)
-    ]
-    return max(values, default=0.0)
+def _xy(sites: gpd.GeoDataFrame) -> Floats:
+    return np.column_stack([sites.geometry.x, sites.geometry.y]).astype(np.float64)
+
+
+def _apart(
+    places: Floats, least: Floats, order: NDArray[np.int64], standing: Floats
+) -> NDArray[np.int64]:
+    """Return the places, taken in order, that keep their distance from all before."""
+    if len(standing) and len(order):
+        away, _ = scipy.spatial.cKDTree(standing).query(places[order])
+        order = order[away >= least[order]]
+    if not len(order):
+        return order
+    near = scipy.spatial.cKDTree(places).query_ball_point(places[order], least[order])
+    kept = np.zeros(len(places), np.bool_)
+    for k, others in zip(order.tolist(), near, strict=True):
+        others = [other for other in others if kept[other]]
+        away = np.hypot(*(places[others] - places[k]).T)
+        kept[k] = not np.any(away < least[k])
+    return np.flatnonzero(kept)

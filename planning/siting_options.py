@@ -7,7 +7,7 @@ technology is not given one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -18,6 +18,7 @@ import pandas as pd
 
 from planning.cost import CostRange
 from planning.sharing_costs import Prices
+from planning.sharing_moves import heights_between_m
 
 #: Operators up to which every group of them is a way to use a new site.
 _GROUPS_OF = 3
@@ -136,9 +137,13 @@ def antennas(
     cells: pd.DataFrame,
     equipment: dict[tuple[str, str], Equipment],
     prices: Prices,
-    below_top_m: float,
+    numbers: Mapping[str, float],
 ) -> list[dict[str, list[dict[str, Any]]]]:
     """Return the cells that each operator could hang on each candidate.
+
+    An operator that is on a mast hangs more beside what it has. All that are new on a site
+    have a height of their own, by alphabetical order from the top, so that several can come
+    without being in each other's way; who finds no free height cannot come.
 
     Parameters
     ----------
@@ -150,8 +155,9 @@ def antennas(
         From `typical`.
     prices
         For the height that the antennas of an operator take.
-    below_top_m
-        How far below the top of a new mast antennas hang. [m]
+    numbers
+        From `planning.siting_assumptions`: how far below the top of an empty mast the first
+        antennas hang, and how high masts on roofs are.
 
     Returns
     -------
@@ -159,20 +165,22 @@ def antennas(
         For each candidate: operator -> cells, whose mast_id is the candidate's identifier.
     """
     operators = sorted({operator for operator, _ in equipment})
-    there = {str(name): part for name, part in cells.groupby("mast_id")}
+    pairs = cells.groupby(["mast_id", "operator"])
+    has = pairs["technology"].agg(set).to_dict()
+    own_height = pairs["antenna_height_m"].median().to_dict()
+    taken = cells.groupby("mast_id")["antenna_height_m"].unique().to_dict()
     found = []
     for site in sites.itertuples():
-        on_mast = there.get(str(site.mast_id), cells.iloc[:0])
+        mast = str(site.mast_id)
+        known = {name: own_height[mast, name] for name in operators if (mast, name) in own_height}
+        come = [name for name in operators if name not in known and _may_come(site, name)]
+        free = _free_m(site, taken.get(mast), len(come), prices, numbers)
         own = {}
-        for operator in operators:
-            height = _height(site, on_mast, operator, prices, below_top_m)
-            if height is None:
-                continue
-            has = set(on_mast.loc[on_mast["operator"] == operator, "technology"])
+        for operator, height in sorted((known | dict(zip(come, free, strict=False))).items()):
             new = [
                 cell
                 for (name, technology), item in equipment.items()
-                if name == operator and technology not in has
+                if name == operator and technology not in has.get((mast, operator), ())
                 for cell in item.cells_at(str(site.candidate_id), height)
             ]
             if new:
@@ -181,22 +189,36 @@ def antennas(
     return found
 
 
-def _height(
-    site: Any, on_mast: pd.DataFrame, operator: str, prices: Prices, below_top_m: float
-) -> float | None:
-    """Return where an operator's antennas would hang, None where it may not come. [m]."""
-    top = max(0.5 * site.height_m, site.height_m - below_top_m)
+def _may_come(site: Any, operator: str) -> bool:
+    """Return whether a site has a place for an operator that is not on it."""
     if site.kind != "mast":
-        return float(top)
-    own = on_mast.loc[on_mast["operator"] == operator, "antenna_height_m"]
-    if len(own):
-        return float(own.median())
-    if site.places <= 0 or not (site.shareable or site.owner == operator):
-        return None
-    if not len(on_mast):
-        return float(top)
-    height = float(on_mast["antenna_height_m"].min()) - prices.typical("antenna_spacing")
-    return height if height >= prices.typical("lowest_antenna") else None
+        return True
+    return bool(site.places > 0 and (site.shareable or site.owner == operator))
+
+
+def _free_m(
+    site: Any,
+    taken: np.ndarray[Any, np.dtype[np.float64]] | None,
+    count: int,
+    prices: Prices,
+    numbers: Mapping[str, float],
+) -> list[float]:
+    """Return heights for so many operators that come to a site, from the top. [m]."""
+    if not count:
+        return []
+    if taken is not None:
+        return heights_between_m(float(site.height_m), taken.astype(float), prices)
+    return _empty_m(site, count, prices, numbers)
+
+
+def _empty_m(site: Any, count: int, prices: Prices, numbers: Mapping[str, float]) -> list[float]:
+    """Return heights on a mast without antennas; the first ones find theirs on any. [m]."""
+    top = max(0.5 * site.height_m, site.height_m - numbers["below_top"])
+    lowest = prices.typical("lowest_antenna")
+    if site.kind == "roof":
+        lowest = max(lowest, site.height_m - numbers["roof_mast_height"])
+    below = [top - prices.typical("antenna_spacing") * k for k in range(1, count)]
+    return [float(top), *(float(at) for at in below if at >= lowest)]
 
 
 def options(

@@ -6,7 +6,8 @@ and a repeater at the nearest covered place. Each is predicted by the coverage e
 is what no cell of the network covers and the remedy does; lost is what only the changed
 antennas covered and no longer do. The same is counted for the operator alone, because a
 sector that turns away from its customers is no remedy where others still cover them. A
-remedy that brings nothing to its spot, or loses as much as it gains, is not shown.
+remedy that brings nothing to its spot, or loses as much as it gains, is not shown. A new
+mast that the local rules do not allow there is shown with what they say.
 
 Costs are what has to be invested, without what a site costs a year and without its link to
 the network.
@@ -34,7 +35,7 @@ from coverage.results import ANY_OPERATOR
 from data import csv_file
 from data.errors import Message, message
 from data.store import Workspace
-from planning import mast_coverage, sharing, sharing_moves, white_spots
+from planning import mast_coverage, sharing, sharing_moves, site_zones, white_spots
 from planning.cost import CostRange
 from planning.mast_coverage import MastCoverage
 from planning.network_design import records
@@ -44,6 +45,9 @@ from planning.white_spots import Found, Spot, WhiteSpotRequest
 Progress = Callable[[float], None]
 
 KINDS = ("raise", "re-aim", "add", "new mast", "repeater")
+
+#: Class of a new mast, which stands on the ground.
+_NEW_CLASS = "A2b"
 
 #: Share of a spot's people (or area) from which a remedy is taken to close it.
 CLOSES = 0.8
@@ -57,15 +61,16 @@ _FARTHEST_M = 8_000.0
 #: How far a repeater may stand from the place that it serves. [m]
 _REPEATER_M = 1_500.0
 
-#: Antennas are hung higher, or a sector lifted, by at least this much.
+#: Antennas are hung higher, or a sector turned, by at least this much, or lifted by this much.
 _LEAST_RAISE_M = 1.0
+_LEAST_TURN_DEG = 1.0
 _LIFT_DEG = 2.0
 
 REMEDY_COLUMNS = (
     "spot", "rank", "best", "kind", "mast_id", "operator", "detail", "closes", "people_gained",
     "people_lost", "km2_gained", "km2_lost", "people_net", "own_people_lost", "cost_low",
     "cost_typical", "cost_high",
-    "people_per_billion", "lon", "lat",
+    "people_per_billion", "against_rules", "lon", "lat",
 )  # fmt: skip
 
 
@@ -96,10 +101,12 @@ class WhiteSpots:
         See `white_spots.spot_table`.
     remedies
         Columns `REMEDY_COLUMNS`, one row a remedy, by spot and rank: best first is the cheapest
-        that closes the spot (`CLOSES`), or else that which closes most; then by people gained
-        for the money.
+        that closes the spot (`CLOSES`), or else that which closes most, of those that no local
+        rule speaks against, if there are any; then by people gained for the money.
     details
         What each remedy does, in the order of `remedies`.
+    against
+        What the local rules have against each, in the same order.
     notes
         What a reader should know.
     summary
@@ -110,6 +117,7 @@ class WhiteSpots:
     spots: gpd.GeoDataFrame
     remedies: gpd.GeoDataFrame
     details: tuple[Message, ...]
+    against: tuple[tuple[Message, ...], ...]
     notes: tuple[Message, ...]
     summary: dict[str, Any]
 
@@ -156,12 +164,13 @@ def analyse(
     finder = _Finder(about, base, found, request)
     trials = [trial for spot in found.spots for trial in finder.trials(spot)]
     gains = _predict(workspace, request, trials, threads, lambda p: on_progress(0.5 + 0.5 * p))
-    remedies, details = _table(trials, gains, finder, found)
+    against = _against(workspace, trials, about)
+    remedies, details, against = _table(trials, gains, against, finder, found)
     notes = _notes(workspace, about, found)
     spots = white_spots.spot_table(found)
     on_progress(1.0)
     return WhiteSpots(
-        found, spots, remedies, details, notes,
+        found, spots, remedies, details, against, notes,
         _summary(workspace, request, about, found, spots, remedies, notes),
     )  # fmt: skip
 
@@ -203,6 +212,19 @@ def _predict(
         table = tables[trial.operator]
         found.append(table.indices[table.indptr[k] : table.indptr[k + 1]].astype(np.int64))
     return found
+
+
+def _against(
+    workspace: Workspace, trials: list[_Trial], about: Inventory
+) -> tuple[tuple[Message, ...], ...]:
+    """Return what the local rules have against each trial: only new masts are asked about."""
+    new = [k for k, trial in enumerate(trials) if trial.kind == "new mast"]
+    places = gpd.GeoSeries(
+        [shapely.Point(trials[k].x_m, trials[k].y_m) for k in new], crs=workspace.area.crs
+    )
+    height = about.prices.typical("new_mast_height")
+    said = dict(zip(new, site_zones.breaches(workspace, places, _NEW_CLASS, height), strict=True))
+    return tuple(said.get(k, ()) for k in range(len(trials)))
 
 
 class _Finder:
@@ -289,10 +311,11 @@ class _Finder:
         turned = azimuth == nearest
         tilt = cells["tilt_deg"].to_numpy(np.float64)
         lowest = float(tilt[turned].min())
-        for new_azimuth, lift in ((bearing, 0.0), (nearest, _LIFT_DEG), (bearing, _LIFT_DEG)):
+        ways = [(nearest, _LIFT_DEG)]
+        if float(np.nanmin(off)) >= _LEAST_TURN_DEG:
+            ways = [(bearing, 0.0), *ways, (bearing, _LIFT_DEG)]
+        for new_azimuth, lift in ways:
             if lift and lowest - lift < 0.0:
-                continue
-            if new_azimuth == nearest and not lift:
                 continue
             yield _Trial(
                 spot, "re-aim", operator, mast, x, y,
@@ -301,11 +324,7 @@ class _Finder:
                     tilt_deg=np.where(turned, tilt - lift, tilt),
                 ),
                 self._prices.range_of("re_aim"),
-                message(
-                    "sector from {before}° to {after}°, tilt from {tilt_before}° to {tilt_after}°",
-                    before=f"{nearest:.0f}", after=f"{new_azimuth:.0f}",
-                    tilt_before=f"{lowest:g}", tilt_after=f"{lowest - lift:g}",
-                ),
+                _aimed(nearest, new_azimuth, lowest, lift),
             )  # fmt: skip
 
     def _bearing(self, mast: int, spot: Spot) -> float:
@@ -369,7 +388,7 @@ class _Finder:
     def _new_mast(self, spot: Spot) -> _Trial:
         operator = str(self._cells["operator"].mode().iloc[0])
         height = self._prices.typical("new_mast_height")
-        cost = self._prices.site("A2b", height) + self._prices.units["base_station"].cost
+        cost = self._prices.site(_NEW_CLASS, height) + self._prices.units["base_station"].cost
         detail = message(
             "mast of {height} m with {technology} of {operator}",
             height=f"{height:g}", technology=self._technology, operator=operator,
@@ -408,16 +427,36 @@ class _Finder:
         yield _Trial(spot, "repeater", operator, -1, x, y, cell, cost, detail)
 
 
+def _aimed(before_deg: float, after_deg: float, tilt_deg: float, lift_deg: float) -> Message:
+    """Say how a sector is turned and lifted: only what changes."""
+    before, after = f"{before_deg:.0f}", f"{after_deg:.0f}"
+    if not lift_deg:
+        return message("sector from {before}° to {after}°", before=before, after=after)
+    tilts = {"tilt_before": f"{tilt_deg:g}", "tilt_after": f"{tilt_deg - lift_deg:g}"}
+    if before_deg == after_deg:
+        return message(
+            "sector at {azimuth}°, tilt from {tilt_before}° to {tilt_after}°",
+            azimuth=before, **tilts,
+        )  # fmt: skip
+    return message(
+        "sector from {before}° to {after}°, tilt from {tilt_before}° to {tilt_after}°",
+        before=before, after=after, **tilts,
+    )  # fmt: skip
+
+
 def _table(
-    trials: list[_Trial], covered: list[NDArray[np.int64]], finder: _Finder, found: Found
-) -> tuple[gpd.GeoDataFrame, tuple[Message, ...]]:
+    trials: list[_Trial],
+    covered: list[NDArray[np.int64]],
+    against: tuple[tuple[Message, ...], ...],
+    finder: _Finder,
+    found: Found,
+) -> tuple[gpd.GeoDataFrame, tuple[Message, ...], tuple[tuple[Message, ...], ...]]:
     """Measure all trials, leave out those that do not help, and rank the others."""
     base = finder.base
     to_degrees = pyproj.Transformer.from_crs(base.grid.crs, "EPSG:4326", always_xy=True)
     rows: list[dict[str, Any]] = []
-    details: list[Message] = []
     inside = np.zeros(len(base.people), np.bool_)
-    for trial, now in zip(trials, covered, strict=True):
+    for number, (trial, now) in enumerate(zip(trials, covered, strict=True)):
         gained = now[finder.count[now] == 0]
         lost, own_lost = np.zeros(0, np.int64), np.zeros(0, np.int64)
         own_count = finder.own_count[trial.operator]
@@ -456,30 +495,32 @@ def _table(
                 "cost_typical": trial.cost.typical,
                 "cost_high": trial.cost.high,
                 "people_per_billion": 1e9 * net / trial.cost.typical,
+                "against_rules": "; ".join(map(str, against[number])),
                 "lon": lon,
                 "lat": lat,
                 "geometry": shapely.Point(trial.x_m, trial.y_m),
-                "message": len(details),
+                "trial": number,
             }
         )
-        details.append(trial.detail)
-    columns = [*REMEDY_COLUMNS, "geometry", "message"]
+    columns = [*REMEDY_COLUMNS, "geometry", "trial"]
     table = _ranked(pd.DataFrame(rows, columns=columns))
-    ordered = tuple(details[k] for k in table["message"])
-    frame = gpd.GeoDataFrame(table.drop(columns="message"), geometry="geometry", crs=base.grid.crs)
-    return frame, ordered
+    kept = table["trial"].tolist()
+    frame = gpd.GeoDataFrame(table.drop(columns="trial"), geometry="geometry", crs=base.grid.crs)
+    return frame, tuple(trials[k].detail for k in kept), tuple(against[k] for k in kept)
 
 
 def _ranked(table: pd.DataFrame) -> pd.DataFrame:
     """Put the remedies of each spot in order: the best, then by people for the money."""
     parts = []
     for _, rows in table.groupby("spot", sort=True):
-        closing = rows[rows["closes"] >= CLOSES]
+        allowed = rows[rows["against_rules"] == ""]
+        asked = allowed if len(allowed) else rows
+        closing = asked[asked["closes"] >= CLOSES]
         if len(closing):
             order = ["cost_typical", "people_net", "km2_gained"]
             best = closing.sort_values(order, ascending=[True, False, False]).index[0]
         else:
-            best = rows.sort_values(["closes", "cost_typical"], ascending=[False, True]).index[0]
+            best = asked.sort_values(["closes", "cost_typical"], ascending=[False, True]).index[0]
         rows = rows.assign(best=rows.index == best)
         keys = ["best", "people_per_billion", "km2_gained", "cost_typical"]
         rows = rows.sort_values(keys, ascending=[False, False, False, True])

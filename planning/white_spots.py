@@ -10,8 +10,9 @@ if one thing were otherwise, on the very path from the best server to the place:
 - *power*: the cell radiates as much as the strongest one of its technology in the area.
 
 The cause is the change that alone lifts the place over what is needed, the greatest if there
-are several. If none does alone but terrain and clutter together do, both are named; if all of
-them together do not, or no cell is received at all, the place is too far: *distance*.
+are several. If none does alone but terrain and clutter together do, both are named; if only
+all changes together do, the one that brings most is; if all of them together do not, or no
+cell is received at all, the place is too far: *distance*.
 """
 
 from __future__ import annotations
@@ -558,7 +559,8 @@ def cause_of(gains: Mapping[str, float], short_db: float) -> tuple[str, tuple[st
     Returns
     -------
     cause
-        One of `CAUSES`.
+        One of `CAUSES`: the greatest change that suffices alone, else terrain and clutter if
+        both together do, else the greatest change if all together do, else distance.
     alone
         All changes that alone suffice, the greatest first.
     """

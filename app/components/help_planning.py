@@ -55,9 +55,10 @@ def failures(area: Workspace) -> None:
     st.latex(r"A = 1 - c\,\frac{\ell}{100\,\mathrm{km}}\,\frac{t}{8760\,\mathrm{h}}")
     paragraph(
         _(
-            "with c = {cuts} cuts of 100 km a year and t = {hours} hours to a repair; a common "
-            "trench counts {share} of the cuts. Links have the availability of their contract, or "
-            "that of their medium; sites that of their place in the network.",
+            "with c = {cuts} cuts of 100 km a year and t = {hours} hours to a repair; where "
+            "sections run side by side, {share} of their cuts take the whole trench, the others "
+            "one section. Links have the availability of their contract, or that of their medium; "
+            "sites that of their place in the network.",
             cuts=formats.number(assumed["cuts_per_100_km"], 1),
             hours=formats.number(assumed["repair_time"], 1),
             share=formats.percent(assumed["trench_share"], 0),
@@ -150,15 +151,17 @@ def white_spots(area: Workspace) -> None:
             "The engine is asked again for the same path: with flat ground, without buildings and "
             "trees, with the antenna pointing at the place, with the greatest power of the "
             "technology in the area. The reason is what alone gains at least Δ, the greatest if "
-            "several do; else terrain and clutter together; if all together do not suffice, the "
-            "place is too far."
+            "several do; else terrain and clutter if both together do; else the greatest if all "
+            "together do; if all together do not suffice, the place is too far."
         ),
         _(
             "Remedies are tried at each spot: antennas higher, a sector turned or lifted, a "
             "technology or operator added on a mast near it, a new mast, a repeater. The coverage "
             "engine predicts each; shown is only what brings the spot something and gains more "
             "than it loses. The best one is the cheapest that covers at least {share} of the "
-            "spot's people (or area), else the one that covers most.",
+            "spot's people (or area), else the one that covers most. A new mast too near another "
+            "one, or where only masts of other classes may stand, is marked and is the best only "
+            "if nothing else helps.",
             share=formats.percent(white_spot_remedies.CLOSES, 0),
         ),
     )
@@ -175,8 +178,10 @@ def sites(area: Workspace) -> None:
         _(
             "Candidates are masts with a free place, public land with power (offices, sites of "
             "the data network), high roofs, and high points with a road and people near; they keep "
-            "the distances that the local rules ask for. Each gets the antennas that the operator "
-            "has most often here, with median power, gain and tilt. What each covers comes from "
+            "the distances and stay out of the areas for camouflaged masts that the local rules "
+            "name. Each gets the antennas that the operator has most often here, with median "
+            "power, gain and tilt; operators that are new on a site hang below each other, by "
+            "alphabetical order from the top, where there is room. What each covers comes from "
             "the propagation engine; chosen is what covers most for the money:"
         )
     )

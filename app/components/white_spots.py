@@ -167,7 +167,7 @@ def _figures(found: WhiteSpots) -> None:
         _("Spots of the most frequent reason"), formats.number(cause.iloc[0]), border=True
     )
     second.caption(_(CAUSES[str(cause.index[0])][1]))
-    closed = best[best["closes"] >= white_spot_remedies.CLOSES]
+    closed = best[(best["closes"] >= white_spot_remedies.CLOSES) & (best["against_rules"] == "")]
     third.metric(_("Closed by one remedy"), formats.number(len(closed)), border=True)
     third.caption(
         _(
@@ -277,11 +277,18 @@ def _spot_tip(row: Any, cause: str) -> tuple[str, ...]:
 def _remedy_tip(row: Any, found: WhiteSpots) -> tuple[str, ...]:
     return (
         _("Spot {number}", number=row.spot),
-        _(KINDS[row.kind]),
+        _remedy(row.kind, row.against_rules),
         translate(found.details[row.Index]),
+        *(translate(said) for said in found.against[row.Index]),
         _("covers {share} of the spot", share=formats.percent(row.closes, 0)),
         sharing_jobs.sum_range(row.cost_low, row.cost_high, found.summary["currency"]),
     )
+
+
+def _remedy(kind: str, against_rules: str) -> str:
+    if not against_rules:
+        return _(KINDS[kind])
+    return _("{remedy} (against the local rules)", remedy=_(KINDS[kind]))
 
 
 def _spots(found: WhiteSpots) -> None:
@@ -300,7 +307,11 @@ def _spots(found: WhiteSpots) -> None:
                 _("Area"): row.area_km2,
                 _("Reason"): _(CAUSES[row.cause][1]),
                 _("Missing"): row.short_db,
-                _("Remedy"): _("none is confirmed") if cure is None else _(KINDS[cure["kind"]]),
+                _("Remedy"): (
+                    _("none is confirmed")
+                    if cure is None
+                    else _remedy(cure["kind"], cure["against_rules"])
+                ),
                 _("Covers"): float("nan") if cure is None else cure["closes"],
                 _("Cost"): (
                     formats.NOTHING
@@ -377,6 +388,10 @@ def _detail(found: WhiteSpots, spot: pd.Series) -> None:
                 _("Area gained"): [formats.quantity(v, "km²", 2) for v in own["km2_gained"]],
                 _("People for a thousand million"): [
                     formats.number(v) for v in own["people_per_billion"]
+                ],
+                _("Against the local rules"): [
+                    "; ".join(translate(said) for said in found.against[k]) or formats.NOTHING
+                    for k in own.index
                 ],
             }
         ),

@@ -20,6 +20,7 @@ from planning import (
     scenario_equipment,
     scenario_workspace,
     sharing_costs,
+    sharing_moves,
     siting,
     siting_assumptions,
     siting_candidates,
@@ -186,18 +187,80 @@ def test_a_new_mast_is_nobodys_or_its_only_users(plan) -> None:
             assert change.mast["owner"] == (users.pop() if len(users) == 1 else None)
 
 
-def test_no_mast_carries_more_than_it_can(area) -> None:
+def test_no_mast_carries_more_than_it_can_and_antennas_hang_apart(area) -> None:
     masts = area.read("masts").assign(shareable=True, max_tenants=2)
     crowded = write_area(area.folder.parent / "crowded", small_area(), masts=masts)
-    found = siting.plan(crowded, asked(budget=1e11, goal="each", kinds=("mast",)))
-    after = scenario_workspace.materialise(crowded, found.changes)
-    tenants = after.read("cells").groupby("mast_id")["operator"].nunique()
-    before = crowded.read("cells").groupby("mast_id")["operator"].nunique()
-    assert (tenants <= np.maximum(2, before.reindex(tenants.index).fillna(0))).all()
-    assert len(found.changes) > 0
+    found = siting.plan(crowded, asked(budget=1e11, goal="each"))
+    after = scenario_workspace.materialise(crowded, found.changes).read("cells")
+    cells = crowded.read("cells")
+    before = cells.groupby("mast_id")["operator"].nunique()
+    tenants = after.groupby("mast_id")["operator"].nunique()
+    assert (tenants[before.index] <= np.maximum(2, before)).all()
+    assert set(tenants.index) > set(before.index)
     for row in found.services.to_dict("records"):
         assert row["claimed"] == pytest.approx(row["recomputed"], rel=1e-9)
-    assert len(found.services) == crowded.read("cells")["operator"].nunique()
+    assert len(found.services) == cells["operator"].nunique()
+    there = set(zip(cells["mast_id"], cells["operator"], strict=True))
+    beside = 0
+    for (mast, operator), own in after.groupby(["mast_id", "operator"]):
+        others = after[(after["mast_id"] == mast) & (after["operator"] != operator)]
+        if (mast, operator) in there or others.empty:
+            continue
+        beside += 1
+        gaps = own["antenna_height_m"].to_numpy()[:, None] - others["antenna_height_m"].to_numpy()
+        assert np.abs(gaps).min() >= 3.0 - 1e-9
+    assert beside > 1
+
+
+def hung_on(area, sites, operators=("A", "B", "C", "D")):
+    """Return what operators could hang on candidates: a 4G sector each, C's twice as many."""
+    own = area.read("cells").query("technology == '4G'").iloc[:1]
+    model = siting_options.typical(own, [own["operator"].iloc[0]], ["4G"])
+    (item,) = model.values()
+    equipment = {
+        (name, "4G"): siting_options.Equipment(name, "4G", item.values, 1 + (name == "C"), 1)
+        for name in operators
+    }
+    prices, numbers = sharing_costs.prices(), siting_assumptions.assumptions()
+    return siting_options.antennas(sites, area.read("cells"), equipment, prices, numbers)
+
+
+def heights(own) -> dict[str, float]:
+    found = {name: {cell["antenna_height_m"] for cell in cells} for name, cells in own.items()}
+    assert all(len(values) == 1 for values in found.values())
+    return {name: values.pop() for name, values in found.items()}
+
+
+def test_who_is_new_on_a_mast_has_a_free_height_of_its_own(area) -> None:
+    """As sharing counts free heights, by operator from the top; no two in each other's way."""
+    masts = area.read("masts").assign(shareable=True, max_tenants=4, height_m=33.0)
+    sites = candidates(area, most=1000).sites
+    sites = sites[sites["kind"] == "mast"].assign(height_m=33.0, places=3, shareable=True)
+    about = sharing_moves.inventory(masts, area.read("cells"), sharing_costs.prices(), 500.0)
+    several = 0
+    for site, own in zip(sites.itertuples(), hung_on(area, sites), strict=True):
+        row = int(np.flatnonzero(masts["mast_id"] == site.mast_id)[0])
+        come = sorted({"A", "B", "C", "D"} - about.tenants[row])
+        at = heights(own)
+        free = sharing_moves.free_heights_m(about, row)
+        assert [at[name] for name in come if name in at] == free[: len(come)]
+        several += len(come) > 1
+    assert several == len(sites) > 0
+
+
+def test_who_is_new_on_a_new_site_has_a_height_of_its_own(area) -> None:
+    sites = candidates(area, most=1000).sites
+    new = sites[sites["kind"] == "high_point"].iloc[[0, 0, 0]].assign(
+        height_m=[36.0, 15.5, 8.0]
+    )  # fmt: skip
+    tall, low, tiny = (heights(own) for own in hung_on(area, new))
+    assert tall == {"A": 35.0, "B": 32.0, "C": 29.0, "D": 26.0}
+    # Antennas below 10 m are of no use; the first ones always find their place.
+    assert low == {"A": 14.5, "B": 11.5}
+    assert tiny == {"A": 7.0}
+    # On a roof of 30 m stands a mast of 9 m: no antenna hangs within the building.
+    (roof,) = hung_on(area, new.iloc[:1].assign(kind="roof", height_m=39.0))
+    assert heights(roof) == {"A": 38.0, "B": 35.0, "C": 32.0}
 
 
 def test_a_target_is_reached_at_least_cost(area, plan) -> None:

@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 
 from coverage import run
 from coverage.request import CoverageRequest
@@ -13,7 +14,7 @@ from coverage.whatif import LiveNetwork
 from data.errors import InputError
 from data.grid import Raster
 from data.store import Workspace
-from planning import white_spot_remedies, white_spots
+from planning import site_rules, site_zones, white_spot_remedies, white_spots
 from planning.white_spots import WhiteSpotRequest
 from tests.areas import small_area, write_area
 
@@ -192,11 +193,68 @@ def test_every_remedy_helps_its_spot_and_hurts_nobody_more(found) -> None:
     assert (added["km2_lost"] == 0.0).all()
 
 
+def test_a_change_of_a_sector_names_only_what_changes(workspace, found) -> None:
+    """Nothing is said to go from a value to the same value."""
+    said = {"turn": 0, "lift": 0, "both": 0}
+    for trial in trials(workspace, found):
+        if trial.kind != "re-aim":
+            continue
+        live = found.found.cells.set_index("cell_id").loc[trial.cells["cell_id"]]
+        turned = not np.array_equal(
+            live["azimuth_deg"].to_numpy(float), trial.cells["azimuth_deg"].to_numpy(float)
+        )
+        lifted = not np.array_equal(
+            live["tilt_deg"].to_numpy(float), trial.cells["tilt_deg"].to_numpy(float)
+        )
+        text = str(trial.detail)
+        assert text.startswith("sector from ") is turned
+        assert ("tilt from" in text) is lifted
+        before, after = (part.split("°")[0] for part in text.split("from ")[-1].split("to "))
+        assert before != after
+        said["both" if turned and lifted else "turn" if turned else "lift"] += 1
+    assert min(said.values()) > 0
+
+
+def test_a_new_mast_against_the_rules_is_marked(workspace, found) -> None:
+    """The rules ask for 400 m in the country and for 100 m in towns."""
+    masts = found.found.masts
+    new = found.remedies[found.remedies["kind"] == "new mast"]
+    assert len(new) > 0
+    assert (found.remedies.loc[found.remedies["kind"] != "new mast", "against_rules"] == "").all()
+    zones = site_zones.zones_at(workspace, new.geometry, site_rules.rules(workspace.folder))
+    for (row, remedy), zone in zip(new.iterrows(), zones, strict=True):
+        away = masts.distance(remedy.geometry).min()
+        close = bool(away < {"urban": 100.0, "rural": 400.0}[zone.zone])
+        assert bool(found.against[row]) is bool(remedy["against_rules"]) is close
+        assert not close or f"{away:.0f} m away" in remedy["against_rules"]
+
+
+def test_where_only_camouflaged_masts_may_stand_another_remedy_is_best(found, tmp_path) -> None:
+    area = small_area(n_masts=5)
+    workspace = write_area(tmp_path / "w", area)
+    shape = gpd.GeoSeries([shapely.box(*area.zones.total_bounds)], crs=area.zones.crs)
+    gpd.GeoDataFrame(
+        {"zone": ["camouflaged"], "name": ["Hồ"]}, geometry=shape.buffer(500.0)
+    ).to_crs("EPSG:4326").to_file(workspace.folder / "site_zones.geojson", driver="GeoJSON")
+    request = WhiteSpotRequest(REQUEST, least_km2=0.0, most_spots=8)
+    strict = white_spot_remedies.analyse(workspace, request)
+    new = strict.remedies["kind"] == "new mast"
+    assert new.sum() == (found.remedies["kind"] == "new mast").sum()
+    assert strict.remedies.loc[new, "against_rules"].str.contains("in Hồ the local rules").all()
+    best = found.remedies[found.remedies["best"].astype(bool)]
+    assert (best["kind"] == "new mast").any()
+    for _, rows in strict.remedies.groupby("spot"):
+        (kind,) = rows.loc[rows["best"].astype(bool), "kind"]
+        assert (kind == "new mast") == (set(rows["kind"]) == {"new mast"})
+
+
 def test_the_best_is_the_cheapest_that_closes_the_spot(found) -> None:
     for _, rows in found.remedies.groupby("spot"):
         assert rows["best"].sum() == 1
         assert rows["rank"].tolist() == list(range(1, len(rows) + 1))
         best = rows[rows["best"].astype(bool)].iloc[0]
+        allowed = rows[rows["against_rules"] == ""]
+        rows = allowed if len(allowed) else rows
         closing = rows[rows["closes"] >= white_spot_remedies.CLOSES]
         if len(closing):
             assert best["cost_typical"] == closing["cost_typical"].min()
