@@ -18,6 +18,7 @@ from coverage.own_table import read_own_table
 from data.errors import InputError, Message, message
 from planning.indicator_definitions import Definition
 from planning.indicator_values import Value
+from planning.indicator_zones import Units
 
 #: Which indicators belong together.
 TABLE = Path(__file__).parent / "tables" / "indicator_checks.csv"
@@ -104,7 +105,9 @@ def checks() -> tuple[Check, ...]:
     return tuple(found)
 
 
-def check(definitions: Mapping[str, Definition], values: Iterable[Value]) -> list[Finding]:
+def check(
+    definitions: Mapping[str, Definition], values: Iterable[Value], units: Units
+) -> list[Finding]:
     """Check reported values.
 
     Parameters
@@ -113,6 +116,8 @@ def check(definitions: Mapping[str, Definition], values: Iterable[Value]) -> lis
         Code -> definition.
     values
         Reported values of several days.
+    units
+        The units that values by zone are of.
 
     Returns
     -------
@@ -127,7 +132,8 @@ def check(definitions: Mapping[str, Definition], values: Iterable[Value]) -> lis
         }
         of_day = [one for each in checks() for one in _RULES[each.kind](each, there, values)]
         of_day += _own_counts(there, definitions)
-        of_day += _totals(there, [item for item in values if item.as_of == day], definitions)
+        of_zones = [item for item in values if item.as_of == day and item.zone_code]
+        of_day += _totals(there, of_zones, definitions, units)
         order = {False: 0, True: 1, None: 2}
         found += sorted(of_day, key=lambda item: order[item.agrees])
     return found + document_dates(definitions)
@@ -148,7 +154,7 @@ def written(value: float) -> str:
     """
     if abs(value - round(value)) < 1e-9:
         return f"{round(value):,}"
-    return f"{value:,.3f}".rstrip("0")
+    return f"{value:,.3f}".rstrip("0").rstrip(".")
 
 
 def percentage(share: float) -> str:
@@ -361,24 +367,37 @@ def _own_counts(there: Mapping[str, Value], definitions: Mapping[str, Definition
 
 
 def _totals(
-    there: Mapping[str, Value], values: list[Value], definitions: Mapping[str, Definition]
+    there: Mapping[str, Value],
+    of_zones: list[Value],
+    definitions: Mapping[str, Definition],
+    units: Units,
 ) -> list[Finding]:
-    """Compare figures by zone with their total."""
+    """Compare figures by zone with their total, each level by itself: one holds the other."""
+    parts: dict[tuple[str, str], list[float]] = {}
+    for item in of_zones:
+        level = units.level(item.zone_code, item.as_of)
+        if level and definitions[item.indicator].unit != "%":
+            parts.setdefault((item.indicator, level), []).append(item.value or 0.0)
     found = []
-    for code in dict.fromkeys(item.indicator for item in values if item.zone_code):
-        parts = [item.value or 0.0 for item in values if item.indicator == code and item.zone_code]
+    for (code, level), numbers in parts.items():
         whole = _numbers(there, code)
-        if whole is None or definitions[code].unit == "%":
+        if whole is None:
             continue
-        total = sum(parts)
+        total, day = sum(numbers), there[code].as_of
+        of = max(units.count(level, day), len(numbers))
         text = message(
-            "{count} units add up to {total}; reported {reported}",
-            count=len(parts),
+            "{count} of {of} units add up to {total}; reported {reported}",
+            count=len(numbers),
+            of=of,
             total=written(total),
             reported=written(whole[0]),
         )
-        agrees = abs(total - whole[0]) <= _NEGLIGIBLE * max(1.0, abs(total))
-        found.append(Finding("zones", (code,), there[code].as_of, agrees, text))
+        doubt = _NEGLIGIBLE * max(1.0, abs(total))
+        agrees: bool | None = abs(total - whole[0]) <= doubt
+        if len(numbers) < of and total <= whole[0] + doubt:
+            # The others may have the rest.
+            agrees = None
+        found.append(Finding("zones", (code,), day, agrees, text))
     return found
 
 

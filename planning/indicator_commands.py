@@ -42,7 +42,11 @@ def add_set_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--of", metavar="N", help="what it is a share of")
     command.add_argument("--as-of", metavar="DATE", help="day that it describes, as YYYY-MM-DD")
     command.add_argument("--zone", metavar="CODE", help="a zone (default: the whole area)")
-    command.add_argument("--denominator", metavar="TEXT", help="what the source says it is of")
+    command.add_argument(
+        "--denominator",
+        metavar="TEXT",
+        help='what the source says it is of (default: as defined; "" if it does not say)',
+    )
     command.add_argument("--method", metavar="TEXT")
     command.add_argument("--source", metavar="TEXT")
     command.add_argument("--note", metavar="TEXT")
@@ -138,6 +142,8 @@ def show_list(workspace: Workspace, arguments: argparse.Namespace) -> None:
 
 
 def _line(row: dict[Any, Any]) -> str:
+    from planning.indicator_definitions import exact
+
     unit = "" if row["unit"] == "%" else f" {row['unit']}"
     sign = " %" if row["unit"] == "%" else unit
     parts = []
@@ -145,7 +151,7 @@ def _line(row: dict[Any, Any]) -> str:
         parts.append(" of ".join(item for item in (row["number"], row["issued_on"]) if item))
     if row["reported"] == row["reported"]:
         day = row["as_of"] or "undated"
-        parts.append(f"reported {row['reported']:,.10g}{sign} ({day})")
+        parts.append(f"reported {exact(row['reported'])}{sign} ({day})")
     if row["computed"] == row["computed"]:
         digits = ".1f" if row["unit"] == "%" else ",.0f"
         span = (
@@ -157,9 +163,9 @@ def _line(row: dict[Any, Any]) -> str:
     elif row["missing"] is not None:
         parts.append(f"not computed: {row['missing']}")
     if row["target"] == row["target"]:
-        parts.append(f"target {row['target']:g}{sign} in {row['target_year']:.0f}"
-                     if row["target_year"] == row["target_year"] and row["target_year"]
-                     else f"target {row['target']:g}{sign}")  # fmt: skip
+        year = row["target_year"]
+        by = f" in {year:.0f}" if year == year and year else ""
+        parts.append(f"target {exact(row['target'])}{sign}{by}")
     parts += [str(item) for item in row["warnings"]]
     said = "; ".join(part for part in parts if part)
     return f"{row['id']}: {row['title_en']}" + (f": {said}" if said else "")
@@ -267,7 +273,8 @@ def check(workspace: Workspace, arguments: argparse.Namespace) -> None:
     for item in found:
         print(f"{_MARKS[item.agrees]} {item.as_of or 'undated'} {item.check}: {item.text}")
     wrong = sum(item.agrees is False for item in found)
-    print(f"{len(found)} findings, {wrong} do not agree")
+    verb = "does" if wrong == 1 else "do"
+    print(f"{len(found)} finding{'s' * (len(found) != 1)}, {wrong} {verb} not agree")
     if arguments.out is not None:
         rows = [
             (item.check, ";".join(item.indicators), item.as_of, item.agrees, str(item.text))

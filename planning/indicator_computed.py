@@ -28,7 +28,7 @@ from data.errors import Message, PhuSongError, message
 from data.store import Workspace
 from planning import broadband, dedicated_network, resilience
 from planning.dedicated_network import NetworkStatus
-from planning.indicator_definitions import parsed
+from planning.indicator_definitions import Definition, parsed
 from planning.indicator_values import Value
 
 
@@ -78,6 +78,9 @@ class Sources:
         Reported values up to the day.
     request
         The coverage whose figures count; the defaults if None.
+    titles
+        Code -> definition, to name counts in sentences; codes stand for those that are
+        not there.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Sources:
         on: str | None = None,
         reported: Iterable[Value] = (),
         request: CoverageRequest | None = None,
+        titles: Mapping[str, Definition] | None = None,
     ) -> None:
         self.workspace = workspace
         self.on = on
@@ -93,6 +97,11 @@ class Sources:
             item for item in reported if not item.zone_code and item.value is not None
         ]
         self._request = request
+        self._titles = titles or {}
+
+    def named(self, code: str) -> Definition | str:
+        """Return what has the name of an indicator in both languages."""
+        return self._titles.get(code, code)
 
     def counts(self, *codes: str) -> tuple[str, list[float]] | None:
         """Return the newest day on which all of some counts are reported, and the counts."""
@@ -400,7 +409,11 @@ def _percent(sources: Sources, part: str, whole: str) -> Computed:
         count=count,
         of=of,
         as_of=day,
-        method=message("from the entered counts {part} and {whole}", part=part, whole=whole),
+        method=message(
+            "from the entered counts “{part}” and “{whole}”",
+            part=sources.named(part),
+            whole=sources.named(whole),
+        ),
     )
 
 
@@ -409,10 +422,10 @@ def _sum(sources: Sources, *parts: str) -> Computed:
     if found is None:
         return Computed(missing=_NO_COUNTS)
     day, counts = found
+    named = {f"part{number}": sources.named(code) for number, code in enumerate(parts)}
+    terms = Message(", ".join(f"“{{{name}}}”" for name in named), named)
     return Computed(
-        sum(counts),
-        as_of=day,
-        method=message("sum of the entered counts {parts}", parts=", ".join(parts)),
+        sum(counts), as_of=day, method=message("sum of the entered counts {parts}", parts=terms)
     )
 
 

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from data.records.engine import Records
 from data.records.indicator_tables import IndicatorDefinition
 from data.store import Workspace
 from data.vintages import iso
-from planning import accounts
+from planning import accounts, names
 from planning.accounts import Actor, Role
 from planning.scenario_workspace import area_name
 
@@ -75,6 +76,12 @@ _CODE = re.compile(r"[a-z0-9][a-z0-9_]{0,59}")
 
 #: Most characters of a text.
 LONGEST = 2_000
+
+#: Units of `planning.names.UNITS` that are measured; all others are counted in whole numbers.
+MEASURED_UNITS = ("VND", "Mbit/s")
+
+#: What shares are of, of `planning.names.DENOMINATORS`, that is measured, not counted.
+MEASURED_DENOMINATORS = ("area",)
 
 
 @dataclass(frozen=True)
@@ -140,6 +147,20 @@ class Definition:
     relation: str = ""
     claims: tuple[str, ...] = ()
     version: int = 0
+
+    def __str__(self) -> str:
+        return self.title_en
+
+    @property
+    def counted(self) -> bool:
+        """Whether its values are counts; what a unit of a user's own is, is not known."""
+        return self.unit in names.UNITS and self.unit not in MEASURED_UNITS
+
+    @property
+    def counted_whole(self) -> bool:
+        """Whether what a share is of is counted, such as communes and not an area."""
+        of = self.denominator
+        return self.unit == "%" and of in names.DENOMINATORS and of not in MEASURED_DENOMINATORS
 
     def title(self, language: str) -> str:
         """Return its name in a language ("vi" or "en"), or in the other one."""
@@ -300,7 +321,7 @@ def checked(fields: Mapping[str, Any]) -> Definition:
     values["target"] = number(fields.get("target"), "target")
     year = number(fields.get("target_year"), "target_year")
     if year is not None and not (year.is_integer() and 1900 <= year <= 2200):
-        raise _wrong("target_year", f"{year:g}", message("a year from 1900 to 2200"))
+        raise _wrong("target_year", exact(year), message("a year from 1900 to 2200"))
     values["target_year"] = None if year is None else int(year)
     values["issued_on"] = day(values["issued_on"], "issued_on")
     return Definition(**values)
@@ -380,6 +401,29 @@ def number(value: object, name: str) -> float | None:
     if not math.isfinite(found):
         raise _wrong(name, str(value), message("a number"))
     return found
+
+
+def exact(value: float) -> str:
+    """Return a number with all its digits, as English writes it and without an exponent.
+
+    Parameters
+    ----------
+    value
+        The number.
+
+    Returns
+    -------
+    str
+        It can be read as the same number again, without its commas.
+
+    Examples
+    --------
+    >>> exact(1e10), exact(30.8)
+    ('10,000,000,000', '30.8')
+    """
+    whole, _, part = f"{Decimal(repr(float(value))):,f}".partition(".")
+    part = part.rstrip("0")
+    return f"{whole}.{part}" if part else whole
 
 
 def day(value: str, name: str) -> str:

@@ -23,10 +23,17 @@ from data.importers.table import read_table
 from data.records.engine import Records
 from data.store import Workspace
 from data.values import to_number, to_text
-from planning import accounts, indicator_definitions, indicator_values, indicators
+from planning import (
+    accounts,
+    indicator_definitions,
+    indicator_values,
+    indicator_zones,
+    indicators,
+)
 from planning.accounts import Actor
 from planning.indicator_definitions import Definition
 from planning.indicator_values import Entry, Value
+from planning.indicator_zones import Units
 
 #: Formats by the ending of the file.
 FORMATS = {".csv": "csv", ".xlsx": "excel"}
@@ -247,7 +254,8 @@ def load(
     if "indicator" not in table.columns:
         raise InputError("{file}: there is no column {column}", file=name, column="indicator")
     known = indicator_definitions.read(workspace, records)
-    plan = _Plan(known, indicator_values.read(workspace, records), name)
+    values = indicator_values.read(workspace, records)
+    plan = _Plan(known, values, indicator_zones.read(workspace), name)
     for number, row in _rows(table, name):
         plan.add(number, row)
     if plan.problems:
@@ -286,8 +294,11 @@ def _rows(table: pd.DataFrame, name: str) -> list[tuple[int, dict[str, Any]]]:
 class _Plan:
     """What an import will write, and what is wrong with it."""
 
-    def __init__(self, known: dict[str, Definition], values: list[Value], file: str) -> None:
+    def __init__(
+        self, known: dict[str, Definition], values: list[Value], units: Units, file: str
+    ) -> None:
         self._known = dict(known)
+        self._units = units
         self._there = {
             (item.indicator, item.zone_code, item.as_of): item
             for item in values
@@ -356,7 +367,10 @@ class _Plan:
         self._seen[place] = number
         old = self._there.get(place)
         if old is None:
-            self.entries.append(Entry(given))
+            if new["zone_code"]:
+                self._units.require(new["zone_code"])
+            # An empty cell is a source that does not say of what.
+            self.entries.append(Entry({"denominator": "", **given}))
         elif any(_field(old, name) != new[name] for name in given):
             self.entries.append(Entry(given, old.key, old.version))
         else:

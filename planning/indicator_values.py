@@ -29,10 +29,10 @@ from data.records import engine, tables
 from data.records.engine import Records
 from data.records.indicator_tables import IndicatorValue
 from data.store import Workspace
-from planning import accounts, network_report
+from planning import accounts, indicator_zones, network_report
 from planning import indicator_definitions as definitions
 from planning.accounts import Actor
-from planning.indicator_definitions import HISTORY, Definition, day, number, text
+from planning.indicator_definitions import HISTORY, Definition, day, exact, number, text
 from planning.scenario_workspace import area_name
 
 #: The built-in reported figures.
@@ -446,10 +446,8 @@ def checked(fields: Mapping[str, Any], definition: Definition) -> dict[str, Any]
         name: (number if name in _NUMBERS else text)(fields.get(name), name) for name in FIELDS
     }
     found["as_of"] = day(found["as_of"], "as_of")
+    _check_counts(found, definition)
     count, of = found["count"], found["of"]
-    if of is not None and of <= 0.0:
-        raise InputError("{title}: the whole is {value} (expected more than 0)",
-                         title=definition.title_en, value=f"{of:g}")  # fmt: skip
     if found["value"] is None and definition.unit == "%" and None not in (count, of):
         found["value"] = round(100.0 * count / of, 1)
     value = found["value"]
@@ -459,7 +457,7 @@ def checked(fields: Mapping[str, Any], definition: Definition) -> dict[str, Any]
         raise InputError(
             "{title}: the value is {value} (expected {expected})",
             title=definition.title_en,
-            value=f"{value:g}",
+            value=exact(value),
             expected=message("a number from 0 to 100") if share else message("at least 0"),
         )
     if value is None and definition.kind == "figure" and not found["note"]:
@@ -470,6 +468,31 @@ def checked(fields: Mapping[str, Any], definition: Definition) -> dict[str, Any]
     return found
 
 
+def _check_counts(fields: Mapping[str, Any], definition: Definition) -> None:
+    """Refuse counts that cannot be: parts of a mast, fewer than none, shares of nothing."""
+    title, of = definition.title_en, fields["of"]
+    if of is not None and of <= 0.0:
+        raise InputError("{title}: the whole is {value} (expected more than 0)",
+                         title=title, value=exact(of))  # fmt: skip
+    counts = [fields["value"]] if definition.counted else []
+    if definition.counted_whole:
+        counts += [fields["count"], of]
+    for counted in counts:
+        if counted is not None and not counted.is_integer():
+            raise InputError(
+                "{title}: {value} is no count (expected a whole number)",
+                title=title,
+                value=exact(counted),
+            )
+    if fields["count"] is not None and fields["count"] < 0.0:
+        raise InputError(
+            "{title}: the value is {value} (expected {expected})",
+            title=title,
+            value=exact(fields["count"]),
+            expected=message("at least 0"),
+        )
+
+
 @dataclass(frozen=True)
 class Entry:
     """A value to be written.
@@ -477,7 +500,9 @@ class Entry:
     Parameters
     ----------
     fields
-        Some of `FIELDS`; of a change, those that are not given keep their value.
+        Some of `FIELDS`; of a change, those that are not given keep their value. A new
+        share is of what its definition says unless `denominator` is given: an empty one
+        is that of a source that does not say.
     key
         Which value to change; None adds one.
     expected_version
@@ -553,7 +578,8 @@ def write_all(
     accounts.require(actor, *definitions.EDITORS)
     known = definitions.read(workspace, records)
     there = {item.key: item for item in read(workspace, records)}
-    ready = [_ready(entry, known, there) for entry in entries]
+    units = indicator_zones.read(workspace)
+    ready = [_ready(entry, known, there, units) for entry in entries]
     try:
         with records.session() as session:
             kept = []
@@ -570,7 +596,10 @@ def write_all(
 
 
 def _ready(
-    entry: Entry, known: Mapping[str, Definition], there: Mapping[str, Value]
+    entry: Entry,
+    known: Mapping[str, Definition],
+    there: Mapping[str, Value],
+    units: indicator_zones.Units,
 ) -> tuple[Entry, Value | None, dict[str, Any]]:
     """Return an entry with the value that it changes and the fields to keep."""
     old = None
@@ -582,7 +611,13 @@ def _ready(
     code = text(fields.get("indicator"), "indicator")
     if code not in known:
         raise definitions.unknown_indicator(code)
-    return entry, old, checked(fields, known[code])
+    if fields.get("denominator") is None and known[code].unit == "%":
+        fields["denominator"] = known[code].denominator
+    new = checked(fields, known[code])
+    # A value whose unit has gone from the layer since can still be corrected.
+    if new["zone_code"] and (old is None or new["zone_code"] != old.zone_code):
+        units.require(new["zone_code"])
+    return entry, old, new
 
 
 def remove(

@@ -30,12 +30,14 @@ from planning import (
     indicator_computed,
     indicator_definitions,
     indicator_values,
+    indicator_zones,
 )
 from planning.accounts import Actor
 from planning.indicator_checks import Finding
 from planning.indicator_computed import Computed, Sources
 from planning.indicator_definitions import Definition
 from planning.indicator_values import Value
+from planning.indicator_zones import Units
 from planning.scenario_workspace import area_name
 
 #: Columns that every caller may rely on.
@@ -94,7 +96,7 @@ def table(
     values = indicator_values.read(workspace, records)
     reported = _newest(values, "reported", day)
     kept = _newest(values, "computed", day)
-    sources = Sources(workspace, day, _up_to(values, day), request)
+    sources = Sources(workspace, day, _up_to(values, day), request, known)
     rows = []
     for code, definition in known.items():
         computed = _computed(definition, sources, kept)
@@ -219,7 +221,9 @@ def warnings(
         found.append(message("Method not stated."))
     if not value.as_of:
         found.append(message("Date not stated."))
-    remark = agreement(value, computed)
+    # What is a share of something unknown agrees with nothing.
+    comparable = not share or value.denominator
+    remark = agreement(value, computed) if comparable else None
     return found if remark is None else [*found, remark]
 
 
@@ -270,8 +274,10 @@ def by_zone(
     Returns
     -------
     DataFrame
-        Columns code, name, level, reported, as_of, source, computed; only zones with one
-        of the two values.
+        Columns code, name, level, valid_from, valid_to (ISO dates, None where they are
+        open), reported, as_of, source, computed; only units with one of the two values.
+        A reported one is that of the unit that was there on its day, of whatever time;
+        computed ones are those of the units of `on`, without that of the area itself.
 
     Raises
     ------
@@ -279,32 +285,45 @@ def by_zone(
         If there is no such indicator.
     """
     day = None if on is None else iso(on)
-    known = indicator_definitions.read(workspace, records).get(indicator)
-    if known is None:
+    known = indicator_definitions.read(workspace, records)
+    if indicator not in known:
         raise indicator_definitions.unknown_indicator(indicator)
     values = indicator_values.read(workspace, records)
-    reported = _newest(values, "reported", day)
-    sources = Sources(workspace, day, _up_to(values, day))
-    made = _computed(known, sources, _newest(values, "computed", day)) or Computed()
+    sources = Sources(workspace, day, _up_to(values, day), titles=known)
+    made = _computed(known[indicator], sources, _newest(values, "computed", day)) or Computed()
+    units = indicator_zones.read(workspace)
+    reported = _by_unit(values, units, indicator, day)
+    computed = {
+        row: made.zones[str(zone.code)]
+        for row, zone in zip(sources.zones.index, sources.zones.itertuples(), strict=True)
+        if str(zone.code) in made.zones
+    }
     rows = []
-    for zone in sources.zones.itertuples():
-        code = str(zone.code)
-        said = reported.get((indicator, code))
-        if said is None and code not in made.zones:
-            continue
+    for row in sorted({*reported, *(computed.keys() - units.whole)}):
+        said = reported.get(row)
         rows.append(
             {
-                "code": code,
-                "name": zone.name,
-                "level": zone.level,
+                **units.table.loc[row].to_dict(),
                 "reported": np.nan if said is None or said.value is None else said.value,
                 "as_of": "" if said is None else said.as_of,
                 "source": "" if said is None else said.source,
-                "computed": made.zones.get(code, np.nan),
+                "computed": computed.get(row, np.nan),
             }
         )
-    columns = ["code", "name", "level", "reported", "as_of", "source", "computed"]
+    columns = [*units.table.columns, "reported", "as_of", "source", "computed"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _by_unit(
+    values: list[Value], units: Units, indicator: str, day: str | None
+) -> dict[int, Value]:
+    """Return the newest reported value of each unit, by its row."""
+    found: dict[int, Value] = {}
+    for item in sorted(_up_to(values, day), key=lambda item: item.as_of):
+        row = units.row(item.zone_code, item.as_of) if item.zone_code else None
+        if item.indicator == indicator and row is not None:
+            found[row] = item
+    return found
 
 
 def series(workspace: Workspace, records: Records | None, indicator: str) -> pd.DataFrame:
@@ -400,7 +419,7 @@ def findings(
     day = None if on is None else iso(on)
     known = indicator_definitions.read(workspace, records)
     values = _up_to(indicator_values.read(workspace, records), day)
-    return indicator_checks.check(known, values)
+    return indicator_checks.check(known, values, indicator_zones.read(workspace))
 
 
 def keep_computed(
@@ -436,7 +455,7 @@ def keep_computed(
         raise InputError("Computed values are kept for the area itself, not for a scenario")
     known = indicator_definitions.read(workspace, records)
     values = indicator_values.read(workspace, records)
-    sources = Sources(workspace, None, _up_to(values, None), request)
+    sources = Sources(workspace, None, _up_to(values, None), request, known)
     today = dt.datetime.now(dt.UTC).date().isoformat()
     made: list[Value] = []
     for code, definition in known.items():

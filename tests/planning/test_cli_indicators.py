@@ -41,7 +41,7 @@ def test_values_are_set_listed_checked_and_taken_back(area, tmp_path, capsys) ->
     assert run(area, "check", "--out", str(tmp_path)) == 0
     said = capsys.readouterr().out
     assert "✗ 2024-12-31 procedures_by_level: 4 + 3 + 2 = 9; reported 10" in said
-    assert "1 do not agree" in said
+    assert "1 does not agree" in said
     findings = pd.read_csv(tmp_path / "findings.csv")
     assert (findings["agrees"].astype(str) == "False").sum() == 1
     assert run(area, "set", "procedures_level4", "--value", "5", "--as-of", "2024-12-31") == 0
@@ -55,6 +55,24 @@ def test_values_are_set_listed_checked_and_taken_back(area, tmp_path, capsys) ->
     assert "procedures_level4: Online public services of level 4: target 10" in (
         capsys.readouterr().out
     )
+
+
+def test_numbers_are_written_out(area, capsys) -> None:
+    words = ("set", "centre_cost", "--value", "1e10", "--target", "12345678.5")
+    assert run(area, *words, "--as-of", "2024-12-31") == 0
+    assert run(area, "list", "--group", "operations_centre") == 0
+    said = capsys.readouterr().out
+    assert "reported 10,000,000,000 VND (2024-12-31); target 12,345,678.5 VND" in said
+
+
+def test_a_share_is_of_what_is_defined_unless_its_source_does_not_say(area, capsys) -> None:
+    words = ("set", "mobile_5g_area", "--value", "93", "--as-of", "2024-12-31")
+    for more, unsaid in (((), False), (("--denominator", ""), True)):
+        assert run(area, *words, *more) == 0
+        assert run(area, "list", "--group", "mobile") == 0
+        said = capsys.readouterr().out.splitlines()
+        line = next(text for text in said if text.startswith("  mobile_5g_area:"))
+        assert ("Share of what is not stated." in line) is unsaid
 
 
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])
@@ -95,6 +113,8 @@ def test_a_share_is_audited(area, tmp_path, capsys) -> None:
         (("set", "email_use", "--value", "many"), "many"),
         (("set", "email_use", "--value", "120"), "from 0 to 100"),
         (("set", "email_use", "--remove", "--as-of", "1999-01-01"), "no value of email_use"),
+        (("set", "mobile_masts", "--value", "900.5"), "900.5 is no count"),
+        (("set", "email_use", "--value", "95", "--zone", "99999"), "99999"),
         (("import", "nowhere.csv"), "nowhere.csv"),
         (("export", "out.doc"), "out.doc"),
         (("audit", "broadband_unstated", "--percent", "80", "--out", "OUT"), "of what it is"),

@@ -92,6 +92,8 @@ def test_a_table_as_people_write_it(kept, area) -> None:
     assert (changed.added, changed.changed) == (0, 1)
     now = indicator_values.latest(indicator_values.read(area, kept, "email_use"))
     assert now["email_use", ""].source == "Báo cáo"
+    # A table without the column does not say of what its shares are.
+    assert now["email_use", ""].denominator == ""
 
 
 def test_new_indicators_come_with_their_definition(kept, area) -> None:
@@ -111,14 +113,18 @@ def test_new_indicators_come_with_their_definition(kept, area) -> None:
         ("indicator,as_of,value\nemail_use,2021-01-01,9\nemail_use,2021-01-01,8\n", "also in row"),
         ("indicator,as_of,value\nemail_use,2021-13-01,9\n", "YYYY-MM-DD"),
         ("indicator,value\nemail_use,many\n", "many"),
+        (
+            "indicator,title_en,zone_code,value\nemail_use,E-mail,,96\nemail_use,,99999,96\n",
+            "row 3: There is no unit with the code 99999",
+        ),
         ("%PDF-1.4", "PDF"),
     ],
 )
 def test_a_bad_file_changes_nothing(kept, area, text, said) -> None:
-    before = indicator_values.read(area, kept)
+    before = indicator_values.read(area, kept), indicator_definitions.read(area, kept)
     with pytest.raises((InputError, ValidationError), match=said):
         load(kept, area, text)
-    assert indicator_values.read(area, kept) == before
+    assert (indicator_values.read(area, kept), indicator_definitions.read(area, kept)) == before
 
 
 def test_only_planners_import(kept, area) -> None:

@@ -344,6 +344,11 @@ def test_what_is_no_definition_is_refused(tmp_path, computed, fields, word) -> N
         ({"indicator": "email_use", "count": 1, "of": 0}, "more than 0"),
         ({"indicator": "dossiers_online", "value": -1}, "at least 0"),
         ({"indicator": "dossiers_online", "value": 1, "as_of": "31/12/2020x"}, "YYYY-MM-DD"),
+        ({"indicator": "mobile_masts", "value": 900.5}, "900.5 is no count"),
+        ({"indicator": "tv_radio_reach", "count": 12.5, "of": 33}, "12.5 is no count"),
+        ({"indicator": "tv_radio_reach", "value": 50, "count": -3, "of": 33}, "at least 0"),
+        ({"indicator": "centre_cost", "value": -12_345_678}, "value is -12,345,678"),
+        ({"indicator": "email_use", "value": 95, "zone_code": "99999"}, "code 99999 among"),
     ],
 )
 def test_what_is_no_value_is_refused(tmp_path, computed, fields, word) -> None:
@@ -355,6 +360,33 @@ def test_more_computers_than_officials_are_possible(tmp_path, computed) -> None:
     value = {"indicator": "computers_upper", "value": 112}
     kept = indicator_values.write(Records.open(tmp_path), PLANNER, computed, value)
     assert kept.value == 112.0
+
+
+def test_what_is_measured_needs_no_whole_numbers(tmp_path, computed) -> None:
+    records = Records.open(tmp_path)
+    for fields in (
+        {"indicator": "mobile_4g_speed", "value": 43.7},
+        {"indicator": "mobile_2g_area", "count": 430.5, "of": 861.8},
+    ):
+        assert indicator_values.write(records, PLANNER, computed, fields).value is not None
+
+
+def test_a_value_is_of_what_its_definition_says_unless_its_source_does_not_say(
+    records: Records, computed
+) -> None:
+    entered = {"indicator": "mobile_2g_area", "value": 99, "as_of": "2024-12-31"}
+    indicator_values.write(records, PLANNER, computed, entered)
+    shown = row(indicators.table(computed, records), "mobile_2g_area")
+    assert shown["stated_denominator"] == "area"
+    said = [str(item) for item in shown["warnings"]]
+    assert "Share of what is not stated." not in said
+    assert any("computed" in text for text in said)
+    # A share of something unknown is not held against one of the area.
+    unsaid = {**entered, "as_of": "2025-12-31", "denominator": ""}
+    indicator_values.write(records, PLANNER, computed, unsaid)
+    said = [str(i) for i in row(indicators.table(computed, records), "mobile_2g_area")["warnings"]]
+    assert "Share of what is not stated." in said
+    assert not any("computed" in text for text in said)
 
 
 def test_computed_values_become_a_series(records: Records, computed) -> None:
@@ -392,13 +424,102 @@ def test_values_by_zone_stand_beside_computed_ones(tmp_path, computed) -> None:
     value = {"indicator": "mobile_2g_area", "value": 98, "zone_code": code, "as_of": "2024-01-01"}
     indicator_values.write(records, PLANNER, computed, value)
     zones = indicators.by_zone(computed, records, "mobile_2g_area").set_index("code")
-    assert len(zones) == len(computed.read("zones"))
+    # All but the area itself.
+    assert len(zones) == len(computed.read("zones")) - 1
     assert zones.loc[code, "reported"] == 98.0
     assert zones["computed"].notna().all()
     # It says nothing of the whole area.
     assert np.isnan(row(indicators.table(computed, records), "mobile_2g_area")["reported"])
     with pytest.raises(InputError, match="no indicator"):
         indicators.by_zone(computed, records, "cats")
+
+
+def test_values_of_units_that_are_no_more_are_shown(tmp_path, computed) -> None:
+    import geopandas as gpd
+    import pandas as pd
+
+    from data.area import Provenance
+
+    shutil.copytree(computed.folder, tmp_path / "w")
+    area, records = Workspace.open(tmp_path / "w"), Records.open(tmp_path)
+    zones = area.read("zones")
+    here = (zones["level"] == "commune").to_numpy()
+    communes = zones[here].assign(valid_from="2025-07-01")
+    districts = communes.assign(
+        code=["351", "352", "353"], name=["Kim Bảng", "Thanh Liêm", "Bình Lục"], level="district",
+        valid_from="2020-01-01", valid_to="2025-06-30",
+    )  # fmt: skip
+    again = str(communes["code"].iloc[0])
+    former = pd.DataFrame(
+        {"code": [again, "13297"], "name": ["Tiên Tân", "Hai Bà Trưng"], "type": "Xã",
+         "parent_code": "351", "valid_from": "2020-01-01", "valid_to": "2024-12-31",
+         "successor_codes": None}
+    )  # fmt: skip
+    layers = {"zones": gpd.GeoDataFrame(pd.concat([zones[~here], communes, districts])),
+              "former_zones": former}  # fmt: skip
+    area.write(layers, dict.fromkeys(layers, Provenance("test")))
+    day = "2020-11-16"
+    for code, number in (("351", 20), ("352", 14), (again, 3), ("13297", 2)):
+        value = {"indicator": "conference_endpoints", "value": number, "zone_code": code}
+        indicator_values.write(records, PLANNER, area, {**value, "as_of": day})
+    indicator_values.write(
+        records, PLANNER, area, {"indicator": "conference_endpoints", "value": 79, "as_of": day}
+    )
+    table = indicators.by_zone(area, records, "conference_endpoints")
+    said = table[table["reported"].notna()]
+    assert dict(zip(said["name"], said["reported"], strict=True)) == {
+        "Kim Bảng": 20.0, "Thanh Liêm": 14.0, "Tiên Tân": 3.0, "Hai Bà Trưng": 2.0,
+    }  # fmt: skip
+    assert said["level"].tolist() == ["district", "district", "commune", "commune"]
+    assert said["valid_to"].tolist() == ["2025-06-30", "2025-06-30", "2024-12-31", "2024-12-31"]
+    # The ward that has the code of a former commune today has its computed value alone.
+    ward = table[(table["code"] == again) & table["valid_to"].isna()].iloc[0]
+    assert np.isnan(ward["reported"])
+    assert ward["computed"] >= 0.0
+    # Districts and their communes are not added to each other, nor is a part the whole.
+    found = [item for item in indicators.findings(area, records) if item.check == "zones"]
+    assert {str(item.text): item.agrees for item in found} == {
+        "2 of 3 units add up to 34; reported 79": None,
+        "2 of 2 units add up to 5; reported 79": False,
+    }
+
+
+def test_a_value_of_the_area_by_its_code_is_shown_among_units(tmp_path, computed) -> None:
+    records = Records.open(tmp_path)
+    whole = str(computed.read("zones").query("level == 'province'")["code"].iloc[0])
+    value = {"indicator": "mobile_2g_area", "value": 98, "zone_code": whole}
+    indicator_values.write(records, PLANNER, computed, value)
+    zones = indicators.by_zone(computed, records, "mobile_2g_area").set_index("code")
+    assert zones.loc[whole, "reported"] == 98.0
+
+
+def test_a_value_of_a_unit_that_has_gone_from_the_layer_can_be_corrected(tmp_path) -> None:
+    area, records = write_area(tmp_path / "a", small_area()), Records.open(tmp_path)
+    code = str(area.read("zones")["code"].iloc[-1])
+    value = {"indicator": "mobile_masts", "value": 3, "zone_code": code}
+    kept = indicator_values.write(records, PLANNER, area, value)
+    area.write({}, {}, drop=["zones"])
+    again = indicator_values.write(records, PLANNER, area, {"value": 4}, key=kept.key)
+    assert again.value == 4.0
+    with pytest.raises(InputError, match="no administrative units"):
+        indicator_values.write(records, PLANNER, area, value)
+
+
+def test_counts_of_a_computed_share_are_named(tmp_path, computed) -> None:
+    records = Records.open(tmp_path)
+    counts = {"procedures_total": 10, "procedures_level4": 4, "certificates_organisation": 2,
+              "certificates_personal": 3}  # fmt: skip
+    for code, number in counts.items():
+        indicator_values.write(records, PLANNER, computed, {"indicator": code, "value": number})
+    table = indicators.table(computed, records)
+    assert str(row(table, "procedures_level4_share")["computed_method"]) == (
+        "from the entered counts “Online public services of level 4” and “Administrative "
+        "procedures”"
+    )
+    assert str(row(table, "certificates_total")["computed_method"]) == (
+        "sum of the entered counts “Digital certificates of organisations”, “Digital "
+        "certificates of persons”"
+    )
 
 
 def test_what_is_reported_of_the_network_is_the_same_everywhere(tmp_path, ha_nam) -> None:
