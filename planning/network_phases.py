@@ -37,6 +37,9 @@ Progress = Callable[[float], None]
 #: What decides which sites come first.
 PRIORITIES = ("criticality", "level", "none")
 
+#: What is added to the class of a site for its protection.
+_SECOND_WAYS = 10
+
 #: Time for the search. [s]
 TIME_S = 15.0
 
@@ -116,7 +119,8 @@ class PhasePlan:
     routes
         Stretches of the design with the year in which each is built.
     classes
-        A row for each class: priority, sites, served, value, bound, gap.
+        A row for each class: priority, kind (as in `projects`), criticality or level of
+        its sites (missing where that decides nothing), sites, served, value, bound, gap.
     notes
         What a reader should know.
     summary
@@ -198,7 +202,7 @@ def plan(
         reasons,
         years,
         _routes(design, found, request),
-        found.classes,
+        _named_classes(found.classes, request.priority),
         design.notes,
         {},
     )
@@ -221,8 +225,22 @@ def _classes(designer: Designer, projects: Sequence[Project], priority: str) -> 
             rank = 6 - round(float(site["criticality"]))
         elif priority == "level":
             rank = 1 + schema.LEVELS.index(site["level"])
-        found.append(rank + (10 if project[0] == "protect" else 0))
+        found.append(rank + (_SECOND_WAYS if project[0] == "protect" else 0))
     return found
+
+
+def _named_classes(classes: pd.DataFrame, priority: str) -> pd.DataFrame:
+    """Say which projects are in each class of `_classes`."""
+    number = classes["priority"].to_numpy(np.int64)
+    rank = number % _SECOND_WAYS
+    missing = [None] * len(classes)
+    by_criticality, by_level = priority == "criticality", priority == "level"
+    levels = [schema.LEVELS[k - 1] for k in rank.tolist()] if by_level else missing
+    named = classes.copy()
+    named.insert(1, "kind", np.where(number > _SECOND_WAYS, "protect", "connect").astype(object))
+    named.insert(2, "criticality", pd.array(6 - rank if by_criticality else missing, "Int64"))
+    named.insert(3, "level", pd.Series(levels, index=classes.index, dtype=object))
+    return named
 
 
 def _order(projects: Sequence[Project]) -> list[tuple[int, int]]:

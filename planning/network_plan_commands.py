@@ -263,6 +263,15 @@ def network_phase(workspace: Workspace, arguments: argparse.Namespace, bar: Bar)
     print(f"Written to {arguments.out}")
 
 
+def _class_name(row: Mapping[str, Any]) -> str:
+    parts = ["Connect" if row["kind"] == "connect" else "Protect"]
+    if row["criticality"] is not None:
+        parts.append(f"criticality {row['criticality']}")
+    if row["level"] is not None:
+        parts.append(f"level {row['level']}")
+    return ", ".join(parts)
+
+
 def _print_phases(summary: Mapping[str, Any]) -> None:
     currency = summary["currency"]
     if summary["illustrative"]:
@@ -294,8 +303,11 @@ def _print_phases(summary: Mapping[str, Any]) -> None:
         print(f"  {each['kind']} {each['site_id']}: {each['reason']}")
     for row in summary["classes"]:
         print(
-            f"Class {row['priority']}: {row['served']} of {row['sites']}, {row['value']:,.0f} "
-            f"years of service (times criticality), at most {row['bound']:,.0f} possible"
+            f"{_class_name(row)}: {row['served']} of {row['sites']}, {row['value']:,.0f} years of "
+            "service (times criticality); no order of this design that does as well for the "
+            f"classes before has more than {row['bound']:,.0f} (proven)"
         )
+    print("The design that is built in these years:")
+    _print_proof(summary["design"], currency)
     for note in summary["notes"]:
         print(note)

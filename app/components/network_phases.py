@@ -144,10 +144,13 @@ def proof(plan: PhasePlan) -> str:
     if gap is None:
         return _("How near the best order it is could not be proven.")
     if gap < 5e-5:
-        return _("No other order within these budgets brings more years of service (proven).")
+        return _(
+            "No other order of this design that keeps the priorities brings any class of sites "
+            "more years of service (proven)."
+        )
     return _(
-        "Another order within these budgets could bring at most {gap} more years of service "
-        "(proven).",
+        "Another order of this design that keeps the priorities could bring a class of sites at "
+        "most {gap} more years of service (proven).",
         gap=formats.percent(gap),
     )
 

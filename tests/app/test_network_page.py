@@ -7,6 +7,7 @@ import re
 import time
 import zipfile
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,10 +20,11 @@ from app.components import (
     network_design,
     network_diagram,
     network_map,
+    network_phases,
 )
 from data.errors import message
 from data.store import Workspace
-from planning import compliance, dedicated_network, network_failures
+from planning import compliance, cost, dedicated_network, network_failures
 from planning import network_design as planner
 from tests.app.how_buttons import explained, turned
 from tests.app.test_pages import healthy, texts, wait_for
@@ -347,6 +349,17 @@ def test_a_network_is_designed_and_taken_along(start, bare) -> None:
         assert all(value for _, value in explained(app, "vi")[section])
     assert "giả định quy hoạch, chưa kiểm chứng" in str(explained(app, "vi")["network_design"])
     part(turned(app, "en"), "Design")
+    # Other prices: the old answer is no longer shown, until they are taken back.
+    prices = bare.folder / cost.OWN_FILE
+    table = cost.TABLE.read_text("utf-8")
+    prices.write_text(table.replace("25000000,45000000,", "25000000,70000000,"), "utf-8")
+    app.run()
+    healthy(app)
+    assert not app.metric
+    assert "made anew" in texts(app)
+    prices.unlink()
+    app.run()
+    assert app.metric
     # Another question: the old answer is no longer shown.
     app.number_input(key="network.budget").set_value(1.0).run()
     healthy(app)
@@ -366,6 +379,16 @@ def test_a_design_can_be_cancelled(start, bare, monkeypatch) -> None:
     wait_for(app, lambda a: any(item.label == "Cancel" for item in a.button))
     button(app, "Cancel").click().run()
     wait_for(app, lambda a: any("Cancelled" in item.value for item in a.info))
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "keeps the priorities"), ("vi", "ưu tiên")])
+@pytest.mark.parametrize("gap", [0.0, 0.25])
+def test_the_years_are_proven_for_their_priorities_only(speak, language, said, gap) -> None:
+    # With strict classes, another order may well bring more years of service in all.
+    speak(language)
+    sentence = network_phases.proof(SimpleNamespace(summary={"gap": gap}))
+    assert said in sentence
+    assert (formats.percent(gap) in sentence) == (gap > 0.0)
 
 
 def test_the_gap_is_said_in_words(bare) -> None:

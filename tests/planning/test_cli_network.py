@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import geopandas as gpd
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 
 from data.store import Workspace
 from planning import __main__ as command_line
-from planning import network_design, network_failures, network_plan_commands
+from planning import network_design, network_failures, network_phases, network_plan_commands
 from tests.areas import small_area, write_area
 
 Outcome = tuple[int, str, str]
@@ -147,6 +148,12 @@ def test_a_plan_of_years_is_told_and_written(cli, workspace, tmp_path) -> None:
         assert f"Year {row['year']}: {row['spent']:,.0f} spent" in out
     for each in written["projects"]:
         assert each["site_id"] in out
+    for row in written["classes"]:
+        assert f"Connect, criticality {row['criticality']}: {row['served']} of" in out
+    mine = {(each["kind"], each["criticality"]) for each in written["projects"]}
+    assert {(row["kind"], row["criticality"]) for row in written["classes"]} == mine
+    # How good the design is says the search for it, not the order of its years.
+    assert f"cost less than {written['design']['bound']:,.0f} (proven)" in out
     assert {"phases.json", "phases.csv", "years.csv", "phases.gpkg", "network_design.json"} <= {
         path.name for path in tmp_path.iterdir()
     }
@@ -197,3 +204,21 @@ def test_what_a_conference_cannot_do_is_told(capsys: pytest.CaptureFixture[str])
         "  no way to the bridge: S2, S3",
         "  greatest rate that fits: 1.50 Mbit/s an endpoint",
     ]
+
+
+@pytest.mark.parametrize(
+    ("priority", "names"),
+    [
+        ("criticality", ["Connect, criticality 3", "Protect, criticality 5"]),
+        ("level", ["Connect, level commune", "Protect, level province"]),
+        ("none", ["Connect", "Protect"]),
+    ],
+)
+def test_classes_of_years_are_called_by_what_they_are(priority, names) -> None:
+    projects = [("connect", False, 0), ("protect", False, 1)]
+    todo = pd.DataFrame({"criticality": [3.0, 5.0], "level": ["commune", "province"]})
+    designer = SimpleNamespace(problem=SimpleNamespace(todo=todo))
+    ranks = network_phases._classes(designer, projects, priority)
+    table = network_phases._named_classes(pd.DataFrame({"priority": ranks}), priority)
+    rows = network_design.records(table)
+    assert [network_plan_commands._class_name(row) for row in rows] == names
