@@ -170,7 +170,7 @@ def lookup(area: Workspace, request: run.CoverageRequest) -> CoverageResult | No
         Shared between sessions, so not to be changed.
     """
     folder = Path(
-        _result_folder(str(area.folder), area.content_hash(), _own_files(area.folder), request)
+        _result_folder(str(area.folder), area.content_hash(), own_files(area.folder), request)
     )
     return _result(str(folder)) if folder.exists() else None
 
@@ -191,13 +191,28 @@ def state(area: Workspace) -> tuple[object, ...]:
     """
     folder = area.folder / "results"
     kept = tuple(sorted(path.name for path in folder.iterdir())) if folder.is_dir() else ()
-    return area.content_hash(), _own_files(area.folder), kept
+    return area.content_hash(), own_files(area.folder), kept
 
 
-def _own_files(place: Path) -> tuple[tuple[str, int, int], ...]:
-    """Return name, time and size of the files in a workspace that users may write themselves."""
+def own_files(
+    place: Path, patterns: Sequence[str] = _OWN_FILES
+) -> tuple[tuple[str, int, int], ...]:
+    """Return the files in a workspace that users may write themselves, as part of a key.
+
+    Parameters
+    ----------
+    place
+        Folder of the workspace.
+    patterns
+        Names of the files that count, as for `Path.glob`.
+
+    Returns
+    -------
+    tuple
+        Path, time of the last change [ns] and size [bytes] of each that is there.
+    """
     found = []
-    for path in sorted(path for pattern in _OWN_FILES for path in place.glob(pattern)):
+    for path in sorted(path for pattern in patterns for path in place.glob(pattern)):
         about = path.stat()
         found.append((str(path), about.st_mtime_ns, about.st_size))
     return tuple(found)

@@ -1190,7 +1190,11 @@ def _add_network_design_options(design: argparse.ArgumentParser) -> None:
         help="day of the network that is extended, as YYYY-MM-DD (default: the state as recorded)",
     )
     design.add_argument(
-        "--zone", nargs="+", action="extend", metavar="CODE", help="connect only sites in these"
+        "--zone",
+        nargs="+",
+        action="extend",
+        metavar="CODE",
+        help="connect and protect only sites in these",
     )
     design.add_argument("--owner", metavar="NAME", help="whose fibre and ducts are one's own (all)")
     design.add_argument(

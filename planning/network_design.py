@@ -49,8 +49,8 @@ Progress = Callable[[float], None]
 #: Work on the exact availability of a point of the trade-off; beyond it is sampled.
 _STATES = 500
 
-#: Doubts about lines that a summary lists.
-_MOST_PROBLEMS = 50
+#: Doubts about lines that a summary lists, and sites that a note names.
+_MOST_PROBLEMS, _MOST_NAMES = 50, 10
 
 
 def _silent(_: float) -> None:
@@ -78,9 +78,9 @@ class NetworkDesign:
     request
         What was asked.
     sites
-        Sites of the day with before and connected (whether), protect (asked), protected
-        (no single link or duct section cuts it off), availability_before_percent and
-        availability_percent, and reason (why not).
+        Sites of the day with before and connected (whether), served (with a way to a data
+        centre), protect (asked), protected (no single link or duct section cuts it off),
+        availability_before_percent and availability_percent, and reason (why not).
     reasons
         The same reasons, to be translated; None where there is none.
     routes
@@ -343,6 +343,17 @@ def _notes(designer: Designer, choice: Choice) -> list[Message]:
         for name in request.protect
         if not PROTECT[name](every).fillna(False).any()
     ]
+    cut_off = problem.live.sites["site_id"].to_numpy(dtype=object)[~problem.served]
+    if len(cut_off):
+        found.append(
+            message(
+                "{count} connected sites have no live path to a data centre, and the design leaves "
+                "them as they are: {names}",
+                count=len(cut_off),
+                names=", ".join(cut_off[:_MOST_NAMES])
+                + (", …" if len(cut_off) > _MOST_NAMES else ""),
+            )
+        )
     doubled = choice.whole.stretch[choice.chosen]
     twice = len(doubled) - len(np.unique(doubled))
     if twice:
@@ -360,26 +371,28 @@ def _notes(designer: Designer, choice: Choice) -> list[Message]:
 def _sites(
     designer: Designer, choice: Choice, before: FailureReport, after: FailureReport
 ) -> tuple[gpd.GeoDataFrame, tuple[Message | None, ...]]:
-    problem, request = designer.problem, designer.request
+    problem = designer.problem
     kept = ["site_id", "name", "level", "role", "zone_code", "criticality", "status"]
     geometry = problem.live.sites.geometry.name
     todo = problem.todo[[*kept, geometry]]
     live = problem.live.sites[[*kept, geometry]]
     sites = pd.concat([live, todo], ignore_index=True)
     n_live = len(live)
-    protect = np.r_[
-        numbers.protected_sites(live, request.protect) if request.protect else np.zeros(n_live),
-        problem.guarded_todo,
-    ].astype(bool)
+    protect = np.r_[problem.asked, problem.guarded_todo]
     later = after.sites.set_index("site_id")
     earlier = before.sites.set_index("site_id")
     name = sites["site_id"]
     safe = (later["safe_link"] & later["safe_duct"]).reindex(name, fill_value=False)
     node = np.r_[problem.live_node, problem.node]
     reasons: list[Message | None] = []
+    served = np.r_[problem.served, choice.connected]
     for k, site in enumerate(name.tolist()):
         reached = k < n_live or bool(choice.connected[k - n_live])
-        if not reached and problem.reason[k - n_live] is not None:
+        if reached and not served[k]:
+            reasons.append(
+                message("has no live path to a data centre; the design leaves it as it is")
+            )
+        elif not reached and problem.reason[k - n_live] is not None:
             reasons.append(problem.reason[k - n_live])
         elif not reached:
             reasons.append(message("not within the budget"))
@@ -390,6 +403,7 @@ def _sites(
     frame = sites.assign(
         before=np.r_[np.ones(n_live, bool), np.zeros(len(todo), bool)],
         connected=np.r_[np.ones(n_live, bool), choice.connected],
+        served=served,
         protect=protect,
         protected=safe.to_numpy(bool),
         availability_before_percent=earlier["availability_percent"]
@@ -505,13 +519,13 @@ def _measured(
 def _point(
     designer: Designer, kind: str, price: float, gap: float, report: FailureReport
 ) -> dict[str, Any]:
-    problem, request = designer.problem, designer.request
+    problem = designer.problem
     every = pd.concat([problem.live.sites, problem.todo], ignore_index=True)
     state = report.sites.set_index("site_id")
     name = every["site_id"]
     share = state["availability_percent"].reindex(name, fill_value=0.0).to_numpy(float)
     safe = (state["safe_link"] & state["safe_duct"]).reindex(name, fill_value=False)
-    asked = numbers.protected_sites(every, request.protect)
+    asked = np.r_[problem.asked, problem.guarded_todo]
     weight = every["criticality"].to_numpy(float)
     return {
         "kind": kind,

@@ -92,7 +92,7 @@ class NetworkDesignRequest:
     on
         Day of the network that is extended; None for the state as recorded.
     zones
-        Codes of the zones whose sites are connected; None for all.
+        Codes of the zones whose sites are connected and protected; None for all.
     budget
         What may be spent, in the currency of the unit costs; None to connect all.
     owner, cores_per_site, road_items, reach_m, time_limit_s

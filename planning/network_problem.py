@@ -92,8 +92,10 @@ class Problem:
         Which live sites reach a data centre.
     todo
         Sites that exist on the day and are not connected, rows numbered from 0.
+    asked
+        Which of `live.sites` are to be protected: of the kinds and the zones asked for.
     guarded
-        Positions in `live.sites` of the live sites to protect.
+        Positions in `live.sites` of those of them that reach a data centre.
     guarded_todo
         Which of `todo` are to be protected.
     task
@@ -119,6 +121,7 @@ class Problem:
     live: Network
     served: Bools
     todo: gpd.GeoDataFrame
+    asked: Bools
     guarded: Ints
     guarded_todo: Bools
     task: fibre.Task
@@ -182,7 +185,7 @@ def prepare(
         The study area.
     request
         Rules of the routes; its sites and its budget do not count. With zones, only
-        sites in them are connected.
+        sites in them are connected and protected.
     on
         Day of the network that is extended, None for the state as recorded.
     protect
@@ -210,10 +213,12 @@ def prepare(
         )
     served = live.reachable
     todo = state.sites[~state.sites["connected"].to_numpy(bool)]
+    asked = protected_sites(live.sites, protect)
     if request.zones is not None:
         todo = todo[_in_zones(workspace, todo, request.zones)]
+        asked &= _in_zones(workspace, live.sites, request.zones)
     todo = todo.reset_index(drop=True)
-    guarded = np.flatnonzero(protected_sites(live.sites, protect) & served)
+    guarded = np.flatnonzero(asked & served)
     guarded_todo = protected_sites(todo, protect)
     if not len(todo) and not len(guarded):
         raise InputError(
@@ -249,6 +254,7 @@ def prepare(
         live,
         served,
         todo,
+        asked,
         guarded.astype(np.int64),
         guarded_todo,
         task,

@@ -13,7 +13,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from app import formats, jobs, labels, money
+from app import formats, jobs, labels, money, study
 from app.components import (
     design_facts,
     fibre_design_map,
@@ -30,6 +30,7 @@ from app.components.kept import PREFIX, keep
 from app.i18n import _, language, mark, translate
 from app.legend import Entry
 from data.store import Workspace
+from planning import cost, network_failures
 from planning import network_design as planner
 from planning.fibre import EXISTING_ITEMS
 from planning.network_design import NetworkDesign, NetworkDesignRequest
@@ -119,6 +120,7 @@ def show(area: Workspace) -> None:
     about = (
         str(area.folder),
         area.content_hash(*network_data.LAYERS, *ROUTES, "railways", "clutter"),
+        study.own_files(area.folder, (cost.OWN_FILE, network_failures.OWN_FILE)),
         request,
     )
     made = _made(area, about, request)
@@ -480,12 +482,19 @@ def _tradeoff(design: NetworkDesign) -> None:
     )
 
 
+def _lack(row: dict[str, Any]) -> str:
+    """Return what a site lacks that was asked for."""
+    if not row["connected"]:
+        return _("not connected")
+    return _("not protected") if row["served"] else _("cut off")
+
+
 def _left_over(design: NetworkDesign) -> None:
     """List the sites that are not connected or not protected as asked, and why."""
     rows = [
         {
             _("Site"): network_map.site_name(row),
-            _("State"): _("not protected") if row["connected"] else _("not connected"),
+            _("State"): _lack(row),
             _("Why not"): translate(why),
         }
         for row, why in zip(network_map.rows_of(design.sites), design.reasons, strict=True)

@@ -321,6 +321,46 @@ def test_where_only_one_way_leads_this_is_said(tmp_path: Path) -> None:
     assert [row["site"] for row in result.summary["unprotected"]] == ["S2"]
 
 
+def test_a_connected_site_without_a_live_path_is_named(tmp_path: Path) -> None:
+    ring = [[(0, 0), (2000, 0)], [(2000, 0), (2000, 1000)], [(2000, 1000), (0, 0)]]
+    dark = {"status": "connected", "level": "district"}
+    places = [((0, 0), {}), ((2000, 0), dark), ((2000, 1000), dark), ((1000, 0), {})]
+    there = area(tmp_path, places, [(1, 2, {})], roads=roads(*ring))
+    result = network_design.design(there, quick(protect=("district",)))
+    state = result.sites.set_index("site_id")
+    assert state["served"].to_dict() == {"S0": True, "S1": False, "S2": False, "S3": True}
+    assert (state.loc[["S1", "S2"], "reason"] == result.summary["unprotected"][0]["reason"]).all()
+    assert state.loc["S1", "reason"].startswith("has no live path to a data centre")
+    assert state.loc["S3", "reason"] == ""
+    (note,) = result.notes
+    assert str(note) == (
+        "2 connected sites have no live path to a data centre, and the design leaves them as they "
+        "are: S1, S2"
+    )
+    # None of them is to be protected: they are named all the same.
+    alone = network_design.design(there, quick())
+    assert alone.notes == result.notes
+    assert alone.sites["reason"].tolist() == result.sites["reason"].tolist()
+
+
+def test_only_sites_of_a_zone_are_protected(tmp_path: Path) -> None:
+    # The border of the zones W and E lies at 250.
+    ring = [[(0, 0), (2000, 0)], [(2000, 0), (2000, 1000)], [(2000, 1000), (0, 0)]]
+    live = {"status": "connected", "level": "district"}
+    places = [((0, 0), {}), ((200, 0), live), ((2000, 0), live), ((1000, 0), {})]
+    links = [(0, 1, {"provider": "B"}), (0, 2, {"provider": "B"})]
+    there = area(tmp_path, places, links, roads=roads(*ring))
+    every = network_design.design(there, quick(protect=("district",)))
+    assert every.summary["to_protect"] == every.summary["protected"] == 2
+    east = network_design.design(there, quick(protect=("district",), zones=("E",), points=2))
+    assert east.summary["to_protect"] == east.summary["protected"] == 1
+    assert east.sites.set_index("site_id")["protect"].to_dict() == {
+        "S0": False, "S1": False, "S2": True, "S3": False,
+    }  # fmt: skip
+    assert east.tradeoff["protected"].max() == 1
+    assert "S1" not in {*east.links["from_site"], *east.links["to_site"]}
+
+
 def test_a_site_beside_the_road_gets_two_lead_ins(tmp_path: Path) -> None:
     ring = [[(0, 0), (2000, 0)], [(2000, 0), (2000, 1000)], [(2000, 1000), (0, 0)]]
     places = [((0, 0), {}), ((1500, 40), {})]
