@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels, references, study
-from app.components import charts, download, figures, indicator_data, reported, vintage
+from app.components import charts, download, figures, indicator_data, reported, style, vintage
 from app.components.kept import keep
 from app.i18n import _, mark
 from coverage.results import ANY_OPERATOR
@@ -61,11 +61,14 @@ def show_whole(whole: pd.DataFrame, request: BroadbandRequest) -> None:
     steps = "".join(_row(own, name, request) for name in STEPS if name in there)
     caption = _("Share served; below it the range that what is doubtful allows")
     st.html(
-        f'<div class="ps-table-wrap"><table class="ps-table"><caption>{escape(caption)}</caption>'
-        f'<thead><tr><th scope="col">{escape(_("Broadband"))}</th>{"".join(head)}</tr></thead>'
-        f'<tbody>{body}</tbody><tbody><tr><th scope="rowgroup" colspan="{1 + len(MEASURES)}">'
-        f'<span class="ps-small">{escape(_("Single conditions of fixed broadband"))}</span></th>'
-        f"</tr>{steps}</tbody></table></div>"
+        style.region(
+            caption,
+            f'<table class="ps-table"><caption>{escape(caption)}</caption><thead><tr>'
+            f'<th scope="col">{escape(_("Broadband"))}</th>{"".join(head)}</tr></thead>'
+            f'<tbody>{body}</tbody><tbody><tr><th scope="rowgroup" colspan="{1 + len(MEASURES)}">'
+            f'<span class="ps-small">{escape(_("Single conditions of fixed broadband"))}</span>'
+            f"</th></tr>{steps}</tbody></table>",
+        )
     )
     if "mobile_broadband" not in there:
         st.caption(_("There are no figures for mobile broadband: its coverage is not computed."))

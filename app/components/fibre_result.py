@@ -276,18 +276,22 @@ def _bill(area: Workspace, made: Made) -> None:
     total = made.design.cost
     whole = money.written_range(total.low, total.high, currency)
     rows.append((_("Total"), "", "", money.written(total.typical, currency), whole))
-    st.html(
-        '<div class="ps-table-wrap"><table class="ps-table"><thead><tr>'
+    table = (
+        '<table class="ps-table ps-stack"><thead><tr>'
         + "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
         + "</tr></thead><tbody>"
         + "".join(
             f'<tr><th scope="row">{escape(name)}</th>'
-            + "".join(f"<td>{escape(value)}</td>" for value in values)
+            + "".join(
+                style.cell(head, escape(value))
+                for head, value in zip(heads[1:], values, strict=True)
+            )
             + "</tr>"
             for name, *values in rows
         )
-        + "</tbody></table></div>"
+        + "</tbody></table>"
     )
+    st.html(style.region(_("Bill of quantities"), table))
     if not bill["verified"].all():
         st.caption(
             _(

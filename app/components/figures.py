@@ -58,9 +58,12 @@ def show_services(figures: pd.DataFrame, operator: str) -> None:
         )
     caption = _("Share covered, {operator}; below it the 95% interval", operator=_of(operator))
     st.html(
-        f'<div class="ps-table-wrap"><table class="ps-table"><caption>{escape(caption)}</caption>'
-        f'<thead><tr><th scope="col">{escape(_("Technology"))}</th>{"".join(head)}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        style.region(
+            caption,
+            f'<table class="ps-table"><caption>{escape(caption)}</caption>'
+            f'<thead><tr><th scope="col">{escape(_("Technology"))}</th>{"".join(head)}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table>",
+        )
     )
 
 
@@ -215,9 +218,11 @@ def show_comparison(comparisons: Sequence[Comparison]) -> None:
     head += f'<th scope="col" style="text-align:left">{escape(names[-1])}</th>'
     caption = _("Computed for any operator; difference in percentage points")
     st.html(
-        '<div class="ps-table-wrap"><table class="ps-table ps-stack">'
-        f"<caption>{escape(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        style.region(
+            caption,
+            f'<table class="ps-table ps-stack"><caption>{escape(caption)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
+        )
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 import streamlit as st
 
 from app import formats, indicator_labels
-from app.components import figure_facts, how, indicator_data
-from app.i18n import _, language
+from app.components import figure_facts, how, indicator_data, style
+from app.i18n import _, language, ngettext
 from data.store import Workspace
 from planning import indicator_definitions, indicators
 from planning.indicator_checks import Finding
@@ -34,9 +35,13 @@ def show(area: Workspace) -> None:
         return
     wrong = sum(item.agrees is False for item in found)
     if wrong:
-        st.warning(
-            _("{count} findings do not agree.", count=formats.number(wrong)), icon=":material/rule:"
+        said = ngettext(
+            "{count} finding does not agree.",
+            "{count} findings do not agree.",
+            wrong,
+            count=formats.number(wrong),
         )
+        st.warning(said, icon=":material/rule:")
     else:
         st.success(_("All numbers that can be compared agree."), icon=":material/check_circle:")
     known = indicator_definitions.read(area, records)
@@ -53,29 +58,32 @@ def show(area: Workspace) -> None:
         section="indicators",
     )
     names = {code: item.title(language()) for code, item in known.items()}
-    rows = "".join(_row(item, names) for item in sorted(found, key=lambda i: i.agrees is not False))
-    head = "".join(
-        f'<th scope="col" style="text-align:left">{escape(text)}</th>'
-        for text in (_("Result"), _("Numbers"), _("Indicators"), _("As of"))
+    heads = (_("Result"), _("Numbers"), _("Indicators"), _("As of"))
+    rows = "".join(
+        _row(item, names, heads) for item in sorted(found, key=lambda i: i.agrees is not False)
     )
+    head = "".join(f'<th scope="col" style="text-align:left">{escape(text)}</th>' for text in heads)
     st.html(
         "<style>.ps-unknown { background: #e6e9eb; color: #37444c; }</style>"
-        f'<div class="ps-table-wrap"><table class="ps-table"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        + style.region(
+            _("Arithmetic"),
+            f'<table class="ps-table ps-stack"><thead><tr>{head}</tr></thead>'
+            f"<tbody>{rows}</tbody></table>",
+        )
     )
 
 
-def _row(item: Finding, names: dict[str, str]) -> str:
+def _row(item: Finding, names: dict[str, str], heads: Sequence[str]) -> str:
     said = {True: _("agrees"), False: _("does not agree"), None: _("follows from it")}[item.agrees]
     kind = {True: "ps-yes", False: "ps-no", None: "ps-unknown"}[item.agrees]
     titles = "; ".join(names[code] for code in item.indicators if code in names)
+    badge = f'<span class="ps-badge {kind}">{_SIGNS[item.agrees]} {escape(said)}</span>'
     return (
-        f'<tr><td class="ps-text" style="min-width:8.5rem;white-space:nowrap">'
-        f'<span class="ps-badge {kind}">'
-        f"{_SIGNS[item.agrees]} {escape(said)}</span></td>"
-        f'<td class="ps-text">{escape(indicator_labels.said(item.text))}</td>'
-        f'<td class="ps-text"><span class="ps-small">{escape(titles)}</span></td>'
-        f'<td class="ps-text" style="min-width:6rem">{escape(_day(item.as_of))}</td></tr>'
+        f'<tr><td class="ps-left">{badge}</td>'
+        + style.cell(heads[1], escape(indicator_labels.said(item.text)), "ps-text")
+        + style.cell(heads[2], f'<span class="ps-small">{escape(titles)}</span>', "ps-text")
+        + style.cell(heads[3], escape(_day(item.as_of)), "ps-left")
+        + "</tr>"
     )
 
 

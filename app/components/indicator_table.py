@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections import defaultdict
 from html import escape
@@ -121,11 +122,10 @@ def figures(rows: list[Row], past: dict[str, list[Value]]) -> str:
 def _table(head: tuple[str, ...], body: str, caption: str) -> str:
     cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head[:-1])
     cells += f'<th scope="col" style="text-align:left">{escape(head[-1])}</th>'
-    return (
-        f"{_STYLE}"
-        f'<div class="ps-table-wrap" tabindex="0" role="region" aria-label="{escape(caption)}">'
+    return _STYLE + style.region(
+        caption,
         f'<table class="ps-table ps-stack"><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>",
     )
 
 
@@ -203,11 +203,17 @@ def trend(past: list[Value], unit: str) -> str:
         end=formats.date(past[-1].as_of),
     )
     x, y = place.split()[-1].split(",")
-    return (
-        f'<svg role="img" aria-label="{escape(said)}" width="{_WIDTH}" height="{_HEIGHT}" '
-        f'viewBox="0 0 {_WIDTH} {_HEIGHT}"><title>{escape(said)}</title>'
+    drawn = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
+        f'viewBox="0 0 {_WIDTH} {_HEIGHT}">'
         f'<polyline points="{place}" fill="none" stroke="#0b6280" stroke-width="1.6"/>'
         f'<circle cx="{x}" cy="{y}" r="2.4" fill="#0b6280"/></svg>'
+    )
+    # Streamlit takes drawings out of HTML, but not pictures.
+    content = base64.b64encode(drawn.encode("ascii")).decode("ascii")
+    return (
+        f'<img class="ps-trend" src="data:image/svg+xml;base64,{content}" alt="{escape(said)}" '
+        f'title="{escape(said)}" width="{_WIDTH}" height="{_HEIGHT}">'
     )
 
 

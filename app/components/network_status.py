@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -162,9 +162,12 @@ def _levels(state: NetworkStatus) -> None:
         body.append(f'<tr><th scope="row">{escape(level_name(level))}</th>{line}</tr>')
     caption = _("Count and denominator below each share")
     st.html(
-        f'<div class="ps-table-wrap"><table class="ps-table"><caption>{escape(caption)}</caption>'
-        f'<thead><tr><th scope="col">{escape(_("Sites"))}</th>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
+        style.region(
+            caption,
+            f'<table class="ps-table ps-stack"><caption>{escape(caption)}</caption>'
+            f'<thead><tr><th scope="col">{escape(_("Level"))}</th>{head}</tr></thead>'
+            f"<tbody>{''.join(body)}</tbody></table>",
+        )
     )
 
 
@@ -174,15 +177,16 @@ def level_name(level: str) -> str:
 
 
 def _share(cells: pd.DataFrame, level: str, measure: str) -> str:
+    title = labels.network_measure(measure)
     if (level, measure) not in cells.index:
-        return f"<td>{formats.NOTHING}</td>"
+        return style.cell(title, formats.NOTHING)
     row = cells.loc[(level, measure)]
     width = 0.0 if pd.isna(row["share"]) else 100.0 * float(row["share"])
-    return (
-        f'<td><span class="ps-main">{escape(formats.percent(row["share"]))}</span>'
+    return style.cell(
+        title,
+        f'<span class="ps-main">{escape(formats.percent(row["share"]))}</span>'
         f'<span class="ps-small">{escape(_of(row["count"], row["of"]))}</span>'
-        f'<span class="ps-bar" aria-hidden="true"><span style="width:{width:.1f}%"></span></span>'
-        "</td>"
+        f'<span class="ps-bar" aria-hidden="true"><span style="width:{width:.1f}%"></span></span>',
     )
 
 
@@ -311,10 +315,12 @@ def _groups(state: NetworkStatus) -> None:
         )
         caption = _("Connected sites by provider; a site with two counts twice")
         st.html(
-            f'<div class="ps-table-wrap"><table class="ps-table">'
-            f"<caption>{escape(caption)}</caption>"
-            f'<thead><tr><th scope="col">{escape(_("Provider"))}</th>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>"
+            style.region(
+                caption,
+                f'<table class="ps-table"><caption>{escape(caption)}</caption>'
+                f'<thead><tr><th scope="col">{escape(_("Provider"))}</th>{head}</tr></thead>'
+                f"<tbody>{body}</tbody></table>",
+            )
         )
     media = rows[rows["measure"] == "links"]
     if len(media):
@@ -424,6 +430,13 @@ def by_zone(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _claims(claims: pd.DataFrame) -> None:
+    names = [
+        _("Figure"),
+        _("Reported"),
+        _("Inventory on the day of the report"),
+        _("Inventory on the day looked at"),
+        _("Words and source"),
+    ]
     body = []
     for row in claims.to_dict("records"):
         said = [formats.number(row["count"]) if row["count"] == row["count"] else ""]
@@ -434,33 +447,34 @@ def _claims(claims: pd.DataFrame) -> None:
             said.insert(0, formats.percent(row["percent"] / 100.0, digits))
         what = [part for part in said if part]
         cells = "".join(
-            f"<td>{escape(_of(row[f'{when}_count'], row[f'{when}_of']))}</td>"
-            if row[f"{when}_of"]
-            else f'<td><span class="ps-small">{escape(_("no such site"))}</span></td>'
-            for when in ("then", "now")
+            style.cell(
+                name,
+                escape(_of(row[f"{when}_count"], row[f"{when}_of"]))
+                if row[f"{when}_of"]
+                else f'<span class="ps-small">{escape(_("no such site"))}</span>',
+            )
+            for name, when in zip(names[2:4], ("then", "now"), strict=True)
         )
         origin = f"{row['source']} · {formats.date(row['day'])}"
         body.append(
             f'<tr><th scope="row">{escape(labels.network_measure(row["measure"]))}'
             f'<span class="ps-small">{escape(level_name(row["level"]))}</span></th>'
-            f"<td>{escape(' · '.join(what) or _('no figure'))}</td>{cells}"
-            f'<td class="ps-text">“{escape(row["quote"])}”'
-            f'<span class="ps-small">{escape(origin)}</span></td></tr>'
+            f"{style.cell(names[1], escape(' · '.join(what) or _('no figure')))}{cells}"
+            + style.cell(
+                names[4],
+                f'“{escape(row["quote"])}”<span class="ps-small">{escape(origin)}</span>',
+                "ps-text",
+            )
+            + "</tr>"
         )
-    names = [
-        _("Figure"),
-        _("Reported"),
-        _("Inventory on the day of the report"),
-        _("Inventory on the day looked at"),
-        _("Words and source"),
-    ]
-    head = "".join(
-        f'<th scope="col" style="white-space:normal">{escape(name)}</th>' for name in names[:-1]
-    )
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names[:-1])
     head += f'<th scope="col" style="text-align:left">{escape(names[-1])}</th>'
     st.html(
-        f'<div class="ps-table-wrap"><table class="ps-table">'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        style.region(
+            _("Reported beside the inventory"),
+            f'<table class="ps-table ps-stack"><thead><tr>{head}</tr></thead>'
+            f"<tbody>{''.join(body)}</tbody></table>",
+        )
     )
 
 
@@ -471,18 +485,21 @@ def _requirements(found: list[Finding], state: NetworkStatus) -> None:
             f"{labels.result(name)}: {formats.number(count)}" for name, count in counts.items()
         )
     )
-    body = "".join(_requirement(item, state) for item in found)
-    names = [_("Requirement"), _("Result"), _("Evidence"), _("Instrument and source")]
+    names = (_("Requirement"), _("Result"), _("Evidence"), _("Instrument and source"))
+    body = "".join(_requirement(item, state, names) for item in found)
     head = "".join(f'<th scope="col" style="text-align:left">{escape(x)}</th>' for x in names)
     caption = _("Requirements that hold on this day; a workspace may bring its own table")
     st.html(
         "<style>.ps-unknown { background: #e6e9eb; color: #37444c; }</style>"
-        f'<div class="ps-table-wrap"><table class="ps-table"><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        + style.region(
+            caption,
+            f'<table class="ps-table ps-stack"><caption>{escape(caption)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
+        )
     )
 
 
-def _requirement(item: Finding, state: NetworkStatus) -> str:
+def _requirement(item: Finding, state: NetworkStatus, names: Sequence[str]) -> str:
     norm = item.norm
     evidence = translate(item.evidence)
     called = state.sites.set_index("site_id")["name"]
@@ -501,12 +518,21 @@ def _requirement(item: Finding, state: NetworkStatus) -> str:
         f'<tr><th scope="row" style="white-space:normal;min-width:13rem">'
         f"{escape(translate(norm.requirement))}"
         f'<span class="ps-small">{escape(labels.norm_sites(norm.sites))}</span></th>'
-        f'<td class="ps-text" style="min-width:0;white-space:nowrap">'
-        f'<span class="ps-badge {_BADGES[item.result]}">{escape(labels.result(item.result))}</span>'
-        f'</td><td class="ps-text">{escape(evidence)}'
-        f'<span class="ps-small">{escape(named)}</span></td>'
-        f'<td class="ps-text">{escape(instrument)}'
-        f'<span class="ps-small">{escape(notes)}</span></td></tr>'
+        + style.cell(
+            names[1],
+            f'<span class="ps-badge {_BADGES[item.result]}">{escape(labels.result(item.result))}'
+            "</span>",
+            "ps-left",
+        )
+        + style.cell(
+            names[2], f'{escape(evidence)}<span class="ps-small">{escape(named)}</span>', "ps-text"
+        )
+        + style.cell(
+            names[3],
+            f'{escape(instrument)}<span class="ps-small">{escape(notes)}</span>',
+            "ps-text",
+        )
+        + "</tr>"
     )
 
 

@@ -118,7 +118,7 @@ def show_operators(place: places.Place) -> None:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in operators)
     rows = []
     for technology in dict.fromkeys(item.technology for item in place.by_operator):
-        cells = "".join(_level_cell(found.get((technology, name))) for name in operators)
+        cells = "".join(_level_cell(name, found.get((technology, name))) for name in operators)
         metric = next(item.metric for item in place.by_operator if item.technology == technology)
         rows.append(
             f'<tr><th scope="row">{escape(technology)}'
@@ -126,21 +126,25 @@ def show_operators(place: places.Place) -> None:
         )
     caption = _("Level by technology and operator")
     st.html(
-        f'<div class="ps-table-wrap"><table class="ps-table"><caption>{escape(caption)}</caption>'
-        f'<thead><tr><th scope="col">{escape(_("Technology"))}</th>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        style.region(
+            caption,
+            f'<table class="ps-table ps-stack"><caption>{escape(caption)}</caption>'
+            f'<thead><tr><th scope="col">{escape(_("Technology"))}</th>{head}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table>",
+        )
     )
 
 
-def _level_cell(reception: places.Reception | None) -> str:
+def _level_cell(operator: str, reception: places.Reception | None) -> str:
     if reception is None or reception.level_dbm is None:
-        return f'<td><span class="ps-small">{escape(_("no signal"))}</span></td>'
+        return style.cell(operator, f'<span class="ps-small">{escape(_("no signal"))}</span>')
     kind, verdict = ("yes", _("covered")) if reception.covered else ("no", _("not covered"))
-    return (
-        f'<td><span class="ps-main">{escape(formats.quantity(reception.level_dbm, "dBm"))}</span>'
+    return style.cell(
+        operator,
+        f'<span class="ps-main">{escape(formats.quantity(reception.level_dbm, "dBm"))}</span>'
         f'<span class="ps-small"><span class="ps-badge ps-{kind}">{escape(verdict)}</span></span>'
         f'<span class="ps-small">{escape(reception.mast_id)} · '
-        f"{escape(formats.distance(reception.distance_m))}</span></td>"
+        f"{escape(formats.distance(reception.distance_m))}</span>",
     )
 
 

@@ -36,6 +36,7 @@ h3 { font-size: 1.15rem !important; padding: .7rem 0 .2rem !important; }
 .ps-table td.ps-text { white-space: normal; min-width: 14rem; }
 .ps-table caption { white-space: normal; }
 .ps-table th.ps-left { text-align: left; white-space: normal; }
+.ps-table td.ps-left { text-align: left; }
 .ps-table thead th { white-space: normal; }
 .ps-table-wrap:focus-visible { outline: 2px solid #0b6280; outline-offset: 2px; }
 .ps-table thead th { color: #3d4f59; font-weight: 600; border-bottom: 2px solid #9fb3bd; }
@@ -234,8 +235,24 @@ def cell(label: str, content: str, kind: str = "") -> str:
     kind
         A class.
     """
-    kinds = f"{kind} ps-nothing" if content == formats.NOTHING else kind
+    kinds = f"{kind} ps-nothing" if content in ("", formats.NOTHING) else kind
     return f'<td class="{kinds.strip()}" data-label="{escape(label)}">{content}</td>'
+
+
+def region(name: str, table: str) -> str:
+    """Return a table in a region that scrolls sideways where it must, and takes the focus for it.
+
+    Parameters
+    ----------
+    name
+        Of the region, for screen readers.
+    table
+        HTML, of the class ``ps-table``.
+    """
+    return (
+        f'<div class="ps-table-wrap" tabindex="0" role="region" aria-label="{escape(name)}">'
+        f"{table}</div>"
+    )
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -258,7 +275,9 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> N
         for row in rows
     )
     st.html(
-        f'<div class="ps-table-wrap" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f'<table class="ps-table"><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+        region(
+            caption,
+            f'<table class="ps-table"><caption>{escape(caption)}</caption>'
+            f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>",
+        )
     )

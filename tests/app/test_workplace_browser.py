@@ -13,7 +13,9 @@ from playwright.sync_api import Page, expect
 
 from app import i18n
 from app.navigation import SECTIONS
+from data.records.engine import Records
 from data.store import Workspace
+from planning import accounts, indicator_values
 from tests.app.server import serving
 from tests.app.test_browser import leaflet
 
@@ -111,6 +113,31 @@ def test_every_page_fits_a_phone(served, browser) -> None:
             too_wide.append((where, overhang))
     context.close()
     assert not too_wide
+
+
+def test_tables_are_read_downwards_on_a_phone_and_reached_by_the_keyboard(served, browser) -> None:
+    workspace = served[1]
+    records = Records.open(workspace.folder.parent)
+    for code, value in (("procedures_level4", 610.0), ("procedures_total", 1980.0),
+                        ("procedures_level4_share", 30.8)):  # fmt: skip
+        fields = {"indicator": code, "value": value, "as_of": "2020-11-16"}
+        indicator_values.write(records, accounts.LOCAL, workspace, fields)
+    records.close()
+    unit = workspace.read("zones").to_crs("EPSG:4326").geometry.iloc[-1].representative_point()
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    faults = []
+    for where in (f"map?at={unit.y:.5f},{unit.x:.5f}&", "network?", "indicators?part=arithmetic&"):
+        page.goto(f"{served[0]}/{where}lang=en")
+        regions = page.locator(".ps-table-wrap")
+        expect(regions.first).to_be_visible()
+        settled(page)
+        faults += [f"{where}: {fault}" for fault in serious_faults(page)]
+        cut = "tables => tables.filter(each => each.scrollWidth > each.clientWidth)"
+        names = regions.evaluate_all(f"{cut}.map(each => each.innerText)")
+        faults += [f"{where}: cut: {name}" for name in names]
+    context.close()
+    assert not faults
 
 
 def test_an_address_restores_what_was_looked_at_and_nobody_else_sees_it(
