@@ -323,6 +323,34 @@ def check(state: NetworkStatus, asked: list[Norm]) -> list[Finding]:
     return [_check_one(facts, norm) for norm in asked if norm.holds_on(state.day)]
 
 
+def notes(state: NetworkStatus, asked: list[Norm]) -> list[Message]:
+    """Return what a reader of the findings must know.
+
+    Parameters
+    ----------
+    state
+        From `planning.dedicated_network.status`.
+    asked
+        From `norms`.
+
+    Returns
+    -------
+    list of Message
+        How many requirements are left out because they have a last day.
+    """
+    ends = [norm.valid_to for norm in asked if norm.valid_to is not None]
+    if state.day is not None or not ends:
+        return []
+    return [
+        message(
+            "As recorded, requirements that have a last day (valid_to) are not checked, whether "
+            "it is over or not: {count}, the latest {day}. They are checked on a chosen day",
+            count=len(ends),
+            day=max(ends),
+        )
+    ]
+
+
 def check_workspace(workspace: Workspace, state: NetworkStatus) -> list[Finding]:
     """Check a network against the requirements of its study area.
 

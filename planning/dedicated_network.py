@@ -449,12 +449,16 @@ class NetworkStatus:
         `links` (how many are live) and `best_mbps` (of the largest live link).
     network
         What is live.
+    ending
+        As recorded, the last days of the sites that are left out because they have one;
+        on a day none.
     """
 
     day: str | None
     figures: pd.DataFrame
     sites: gpd.GeoDataFrame
     network: Network
+    ending: tuple[str, ...] = ()
 
     def figure(
         self, measure: str, level: str = ALL, *, group: str | None = None
@@ -534,7 +538,8 @@ def status(source: Workspace | Inventory, on: str | dt.date | None = None) -> Ne
     ]
     # The first part has the columns even without a row.
     figures = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    return NetworkStatus(day, _named(figures, inventory.zones), sites, live)
+    ending = inventory.sites["valid_to"].dropna() if day is None else ()
+    return NetworkStatus(day, _named(figures, inventory.zones), sites, live, tuple(ending))
 
 
 def _with_links(sites: gpd.GeoDataFrame, live: Network) -> gpd.GeoDataFrame:

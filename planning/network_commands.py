@@ -58,13 +58,18 @@ def network_status(workspace: Workspace, arguments: argparse.Namespace) -> None:
     line = network.timeline(inventory, step=arguments.step)
     findings = compliance.check_workspace(workspace, state)
     table = compliance.table(findings)
+    doubts = compliance.notes(state, compliance.norms(workspace.folder))
     failures = network_report.failures(state.network)
     content = network_report.summary(
         workspace,
         state,
         claims=claims,
         line=line,
-        more={"failures": failures, "compliance": network_report.records(table)},
+        more={
+            "failures": failures,
+            "compliance": network_report.records(table),
+            "compliance_notes": [str(note) for note in doubts],
+        },
     )
     network_report.save(
         state, content, arguments.out, tables={"compliance": table, "timeline": line}
@@ -73,6 +78,8 @@ def network_status(workspace: Workspace, arguments: argparse.Namespace) -> None:
     _print_claims(claims, day)
     _print_failures(failures)
     _print_findings(findings)
+    for note in doubts:
+        print(note)
     print(f"Written to {arguments.out}")
 
 

@@ -234,12 +234,12 @@ def _named_classes(classes: pd.DataFrame, priority: str) -> pd.DataFrame:
     number = classes["priority"].to_numpy(np.int64)
     rank = number % _SECOND_WAYS
     missing = [None] * len(classes)
-    by_criticality, by_level = priority == "criticality", priority == "level"
-    levels = [schema.LEVELS[k - 1] for k in rank.tolist()] if by_level else missing
-    named = classes.copy()
+    named, index = classes.copy(), classes.index
+    numbers = 6 - rank if priority == "criticality" else missing
+    levels = [schema.LEVELS[k - 1] for k in rank.tolist()] if priority == "level" else missing
     named.insert(1, "kind", np.where(number > _SECOND_WAYS, "protect", "connect").astype(object))
-    named.insert(2, "criticality", pd.array(6 - rank if by_criticality else missing, "Int64"))
-    named.insert(3, "level", pd.Series(levels, index=classes.index, dtype=object))
+    named.insert(2, "criticality", pd.Series(numbers, index, "Int64"))
+    named.insert(3, "level", pd.Series(levels, index, object))
     return named
 
 

@@ -195,6 +195,33 @@ def notes(state: NetworkStatus) -> list[Message]:
         )
     if not len(state.sites):
         found.append(message("The inventory has no site on that day"))
+    if state.day is None:
+        found += _ends(state)
+    return found
+
+
+def _ends(state: NetworkStatus) -> list[Message]:
+    """Say which days the state as recorded takes no notice of."""
+    found = []
+    if state.ending:
+        found.append(
+            message(
+                "As recorded, sites that have a last day (valid_to) do not count, whether it is "
+                "over or not: {count}, the latest {day}. On a chosen day they count by their days",
+                count=len(state.ending),
+                day=max(state.ending),
+            )
+        )
+    removed = state.network.links["removed_on"].dropna()
+    if len(removed):
+        found.append(
+            message(
+                "As recorded, links that have a day of removal (removed_on) count as long as "
+                "their status is existing: {count}, the first {day}",
+                count=len(removed),
+                day=min(removed),
+            )
+        )
     return found
 
 

@@ -251,6 +251,21 @@ def test_the_built_in_table_says_where_it_comes_from() -> None:
         assert sum(each.holds_on(day) for each in of_communes) == 1
 
 
+def test_requirements_that_end_are_told_where_they_are_not_checked(
+    tmp_path: Path, inventory: Inventory
+) -> None:
+    row = "later,connected_share,all,100,%,,2099-12-31,,,me,no,\n"
+    (tmp_path / compliance.OWN_FILE).write_text(HEAD + row, encoding="utf-8")
+    asked = compliance.norms(tmp_path)
+    recorded = network.status(inventory)
+    assert compliance.check(recorded, asked) == []
+    (note,) = compliance.notes(recorded, asked)
+    assert "are not checked, whether it is over or not: 1, the latest 2099-12-31" in str(note)
+    on_a_day = network.status(inventory, "2026-11-29")
+    assert len(compliance.check(on_a_day, asked)) == 1
+    assert compliance.notes(on_a_day, asked) == []
+
+
 def test_a_workspace_brings_its_own_table(tmp_path: Path, inventory: Inventory) -> None:
     own = tmp_path / compliance.OWN_FILE
     own.write_text(

@@ -246,6 +246,26 @@ def test_providers_are_counted_by_their_live_links() -> None:
     assert state.figure("links", group="copper") == (1, 3)
 
 
+def test_days_that_the_state_as_recorded_takes_no_notice_of_are_told() -> None:
+    frame = sites([{"role": "hub"}, {"valid_to": "2090-12-31"}, {"valid_to": "2022-01-31"}, {}])
+    lines = links(
+        [
+            {"from_site": "S0", "to_site": "S3", "removed_on": "2021-05-01"},
+            {"from_site": "S0", "to_site": "S1"},
+        ]
+    )
+    state = network.status(Inventory(frame, lines))
+    assert state.figure("connected") == (2, 2)
+    assert len(state.network.links) == 1
+    said = " ".join(str(note) for note in network_report.notes(state))
+    assert "sites that have a last day (valid_to) do not count" in said
+    assert "whether it is over or not: 2, the latest 2090-12-31" in said
+    assert "removal (removed_on) count as long as their status is existing: 1, the first 20" in said
+    later = network.status(Inventory(frame, lines), "2026-11-29")
+    assert later.figure("connected") == (3, 3)
+    assert not any("last day" in str(note) for note in network_report.notes(later))
+
+
 def test_equipment_is_counted_by_the_connected_sites_that_have_it() -> None:
     at = sites(
         [
