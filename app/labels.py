@@ -252,7 +252,7 @@ def declared_texts() -> list[str]:
         the built-in requirements of dedicated networks.
     """
     # Needed here only, and slow to import.
-    from planning import compliance, site_rules
+    from planning import compliance, sharing_costs, site_rules
 
     texts: list[str] = []
     for item in (*schema.LAYERS.values(), *schema.RECORD_LAYERS.values()):
@@ -263,4 +263,5 @@ def declared_texts() -> list[str]:
         texts.extend([norm.instrument, norm.article, norm.source, norm.note])
     for province in site_rules.provinces():
         texts.extend(rule.source for rule in site_rules.rules(None, province))
+    texts.append(sharing_costs.prices().assumptions["antenna_spacing"].source)
     return [text for text in dict.fromkeys(texts) if text]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _FORMATS = ("csv", "xlsx", "kml", "gpkg", "geojson")
 _RECORDED = (Action.PERMIT, Action.EMF_CERTIFICATE, Action.RENEW, Action.ON_AIR)
 _DECISIONS = ("approve", "refuse", "request-changes")
+_PERMIT = {"required": True, "exempt": False}
 
 Open = Callable[[argparse.Namespace], "Workspace"]
 Progress = Callable[[str], AbstractContextManager[Callable[[float], None]]]
@@ -99,6 +100,12 @@ def _add_decide(command: argparse.ArgumentParser) -> None:
     command.add_argument("--reason", default="", help="why it is refused or given back")
     command.add_argument("--scenario", type=int, metavar="ID", help="in which it is planned")
     command.add_argument("--note", default="", help="conditions of a consent")
+    command.add_argument(
+        "--permit",
+        choices=_PERMIT,
+        help="whether the site needs a building permit; default: what the rules say of a site "
+        "that is part of a plan or shares a mast, otherwise required",
+    )
     _add_document(command, required=False)
 
 
@@ -283,6 +290,7 @@ def decide(workspace: Workspace, arguments: argparse.Namespace) -> None:
             _document(arguments),
             workspace=workspace,
             scenario=arguments.scenario,
+            permit_required=_PERMIT.get(arguments.permit),
             note=arguments.note,
         )
     elif arguments.decision == "refuse":

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pyproj
 from sqlalchemy.orm import Session
 
-from coverage.request import cells_of
 from data.errors import InputError
 from data.records.engine import Records
 from data.records.failures import StaleError
 from data.store import Workspace
-from planning import proposals, scenarios, site_request
+from planning import proposals, scenarios, site_antennas, site_request, site_rules
 from planning.accounts import Actor, Role, require
-from planning.proposal_workflow import Document
+from planning.proposal_workflow import Document, Status
 from planning.scenario_network import Change
 
 #: How often a consent is tried again whose scenario was changed in the meantime.
 _TRIES = 6
+
+_CONSENTED = (Status.APPROVED, Status.PERMIT, Status.EMF_CERTIFICATE, Status.ON_AIR)
 
 
 def planned_mast_id(proposal: proposals.Proposal) -> str:
@@ -47,16 +49,42 @@ def change_of(workspace: Workspace, proposal: proposals.Proposal) -> Change:
         If there is no such mast to share, or there are no typical cells.
     """
     wish, owner = proposal.request, proposal.organisation
-    if wish.kind == "share" and not wish.height_m:
-        masts = workspace.read("masts")
-        found = masts[masts["mast_id"] == wish.mast_id]
-        if found.empty:
-            raise InputError("There is no mast {mast}", mast=wish.mast_id)
-        wish = site_request.on_mast(wish, float(found["height_m"].iloc[0]))
-    cells = site_request.typical_cells(
-        wish, owner, cells_of(workspace), site_request.cell_table(workspace.folder)
-    )
+    cells = site_antennas.cells_of_site(workspace, wish, owner)
     return site_request.change(wish, planned_mast_id(proposal), owner, cells)
+
+
+def consented_near(
+    records: Records, actor: Actor, workspace: Workspace, proposal: proposals.Proposal
+) -> list[tuple[proposals.Proposal, float]]:
+    """Return the consented new masts near a proposed one, which no layer has yet.
+
+    Parameters
+    ----------
+    records, actor
+        See `planning.proposals.get`; a carrier is told of its own only.
+    workspace
+        The study area, with its rules.
+    proposal
+        The proposal.
+
+    Returns
+    -------
+    list of tuple
+        Proposals nearer than the greatest spacing of the rules, with their distance [m],
+        the nearest first; none for antennas on a mast that is there.
+    """
+    rules = site_rules.rules(workspace.folder)
+    reach = max((rule.value for rule in rules if rule.rule == "spacing"), default=0.0)
+    here, found = proposal.request, []
+    if here.kind != "new":
+        return []
+    globe = pyproj.Geod(ellps="WGS84")
+    for other in proposals.list_of(records, actor, proposal.area, statuses=_CONSENTED):
+        there = other.request
+        _, _, distance = globe.inv(here.lon, here.lat, there.lon, there.lat)
+        if other.id != proposal.id and there.kind == "new" and distance < reach:
+            found.append((other, float(distance)))
+    return sorted(found, key=lambda pair: pair[1])
 
 
 @dataclass(frozen=True)
@@ -94,8 +122,7 @@ def approve(
         Study area, and the scenario in which the site becomes a planned mast; None for
         none.
     permit_required
-        Whether a building permit is needed; None takes what the rules say in the latest
-        evaluation, and without one that it is.
+        Whether a building permit is needed; None takes `proposal_records.permit_presumed`.
     note
         Conditions.
     expected_version

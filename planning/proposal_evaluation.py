@@ -26,8 +26,15 @@ from coverage.results import ANY_OPERATOR
 from data.schema import TECHNOLOGIES
 from data.store import Workspace
 from data.study_area import finest_zones
-from planning import scenario_network, sharing_costs, site_checks, site_request, site_rules
-from planning.cost import CostRange
+from planning import (
+    scenario_network,
+    sharing_costs,
+    site_antennas,
+    site_checks,
+    site_request,
+    site_rules,
+)
+from planning.proposal_costs import SiteCosts
 from planning.proposal_figures import Covered, as_json, key_of, packed
 from planning.proposal_figures import Evaluation as Evaluation
 from planning.proposal_surroundings import Place, look_around, masts_by_distance, rows_of
@@ -35,7 +42,7 @@ from planning.scenario_network import Change
 from planning.site_request import SiteRequest
 
 #: Raised when figures change for the same inputs.
-VERSION = "1"
+VERSION = "2"
 
 #: Identifier of a mast that has none yet.
 PROPOSED = "proposed"
@@ -46,6 +53,9 @@ ALTERNATIVES_WITHIN_M = 3000.0
 
 #: Layers that an evaluation looks at besides those of coverage.
 LAYERS = ("offices", "points_of_interest", "villages")
+
+#: Layers that the fibre to a new mast is led by.
+_FIBRE = ("roads", "fibre_segments", "fibre_nodes", "railways")
 
 _TABLES = ("unit_costs.csv", "sharing_assumptions.csv", site_request.OWN_FILE)
 _LEAST = 1e-9
@@ -105,7 +115,8 @@ def inputs_of(
         For JSON.
     """
     wanted = request or default_request(workspace, site)
-    there = [name for name in LAYERS if workspace.has(name)]
+    names = (*LAYERS, *_FIBRE) if site.kind == "new" else LAYERS
+    there = [name for name in names if workspace.has(name)]
     return {
         "version": VERSION,
         "site": site.to_dict(),
@@ -149,6 +160,7 @@ class Evaluator:
         self._lock = threading.Lock()
         zones = workspace.read("zones").reset_index(drop=True)
         self._finest: list[int] = finest_zones(zones).index.tolist()
+        self._costs = SiteCosts(workspace)
         self._live = self._load(default_request(workspace), None, on_progress)
 
     def _load(
@@ -192,13 +204,8 @@ class Evaluator:
         request = default_request(self.workspace, site)
         inputs = inputs_of(self.workspace, site, organisation, request)
         place = look_around(self.workspace, site)
+        cells = site_antennas.cells_of_site(self.workspace, site, organisation)
         site = _on_its_mast(site, place)
-        cells = site_request.typical_cells(
-            site,
-            organisation,
-            cells_of(self.workspace),
-            site_request.cell_table(self.workspace.folder),
-        )
         # Whatever is wrong with the mast or its cells is said here.
         changed = scenario_network.network(self.workspace, [_hung(site, organisation, cells)])
         with self._lock:
@@ -222,7 +229,8 @@ class Evaluator:
             "cells": cells,
             "operators": sorted({str(cell["operator"]) for cell in cells}),
             **self._rules(site, organisation, place, cells),
-            **self._cost(site, alternatives),
+            "alternatives": self._costs.with_savings(changed, alternatives),
+            "cost": self._costs.described(changed),
             "illustrative": sorted(
                 name for name, origin in self.workspace.provenance().items() if origin.illustrative
             ),
@@ -263,15 +271,19 @@ class Evaluator:
         prices = sharing_costs.prices(self.workspace.folder)
         found = []
         for mast in rows_of(near):
-            top = max(1.0, float(mast["height_m"]) - 1.0)
-            moved = [
-                {**cell, "antenna_height_m": min(float(cell["antenna_height_m"]), top)}
-                for cell in cells
-            ]
-            hung = Change("edit", {"mast_id": mast["mast_id"]}, tuple(moved))
-            live.change(*scenario_network.network(self.workspace, [hung]))
+            on_mast = known[known["mast_id"] == mast["mast_id"]]
+            height = float(mast["height_m"])
+            moved = site_antennas.hung_on(height, on_mast, cells, prices)
+            fits = moved is not None
+            hung = Change(
+                "edit",
+                {"mast_id": mast["mast_id"]},
+                tuple(moved if moved is not None else _below(cells, height)),
+            )
+            network = scenario_network.network(self.workspace, [hung])
+            live.change(*network)
             gain = _Gain(before, live, self._finest)
-            there = sorted(set(known.loc[known["mast_id"] == mast["mast_id"], "operator"]))
+            there = sorted(set(on_mast["operator"]))
             room = mast["max_tenants"]
             if pd.isna(room):
                 room = prices.tenants(mast["mast_class"])
@@ -287,7 +299,8 @@ class Evaluator:
                     "operators": there,
                     "tenants": len(there),
                     "max_tenants": int(room),
-                    "has_room": len(come) <= int(room),
+                    "has_room": len(come) <= int(room) and fits,
+                    "once": self._costs.between(network).once,
                     "lon": mast["lon"],
                     "lat": mast["lat"],
                     "totals": gain.totals,
@@ -305,10 +318,15 @@ class Evaluator:
         structure = structure_of(site, place, cells)
         findings = site_checks.check(structure, place.around, in_force)
         if place.mast is not None:
+            there = pd.DataFrame(place.present_cells, columns=["operator", "antenna_height_m"])
             shared = site_checks.check_shared(
-                place.mast, organisation, _operators(place.present_cells), _operators(cells)
+                place.mast, _operators(place.present_cells), _operators(cells)
             )
-            findings = (*shared, *findings)
+            space = site_checks.check_space(
+                site_antennas.nearest_to_others_m(there, cells),
+                sharing_costs.prices(self.workspace.folder).assumptions["antenna_spacing"],
+            )
+            findings = (*shared, *space, *findings)
         limit = next((rule.value for rule in in_force if rule.rule == "exposure"), None)
         return {
             "findings": [{**asdict(each), "text": as_json(each.text)} for each in findings],
@@ -318,31 +336,6 @@ class Evaluator:
             else {
                 "limit_w_per_m2": limit,
                 "distance_m": site_rules.compliance_distance_m(structure.eirp_dbm, limit),
-            },
-        }
-
-    def _cost(self, site: SiteRequest, alternatives: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return what the site costs to build and what sharing would save."""
-        prices = sharing_costs.prices(self.workspace.folder)
-        station = prices.units["base_station"].cost
-        built = CostRange()
-        if site.kind == "new":
-            built = prices.site(site.mast_class, site.height_m)
-        for other in alternatives:
-            strengthen = CostRange()
-            if not other["has_room"]:
-                strengthen = prices.strengthening(other["mast_class"], other["height_m"])
-            other["saving"] = asdict(sharing_costs.less(built, strengthen))
-            yearly = prices.yearly(site.mast_class, site.height_m)
-            other["saving_yearly"] = asdict(yearly)
-        return {
-            "alternatives": alternatives,
-            "cost": {
-                "mast": asdict(built),
-                "base_station": asdict(station),
-                "total": asdict(built + station),
-                "currency": prices.currency,
-                "verified": all(unit.verified for unit in prices.units.values()),
             },
         }
 
@@ -384,6 +377,14 @@ def structure_of(
             (float(cell["antenna_height_m"]) for cell in everything), default=float("nan")
         ),
     )
+
+
+def _below(cells: list[dict[str, Any]], height_m: float) -> list[dict[str, Any]]:
+    """Return cells below the top of a mast, whatever hangs there."""
+    top = max(1.0, height_m - site_request.BELOW_TOP_M)
+    return [
+        {**cell, "antenna_height_m": min(float(cell["antenna_height_m"]), top)} for cell in cells
+    ]
 
 
 def _operators(cells: Iterable[Mapping[str, Any]]) -> set[str]:

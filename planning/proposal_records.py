@@ -325,6 +325,36 @@ def evaluation(records: Records, actor: Actor, proposal_id: int) -> StoredEvalua
         return StoredEvaluation(found.at, Evaluation(found.key, found.inputs, found.result))
 
 
+def is_about(found: Evaluation | ProposalEvaluation, wish: SiteRequest) -> bool:
+    """Return whether an evaluation was made of what is asked for, not of an earlier wish."""
+    return bool(found.inputs.get("site") == wish.to_dict())
+
+
+def permit_presumed(
+    found: Evaluation | ProposalEvaluation | None, wish: SiteRequest, plan_id: int | None
+) -> bool:
+    """Return whether a consent that does not say it asks for a building permit.
+
+    Parameters
+    ----------
+    found
+        The latest evaluation; None if there is none.
+    wish
+        What is asked for now.
+    plan_id
+        The carrier's plan that the site is part of; None for none.
+
+    Returns
+    -------
+    bool
+        False only where the rules exempt exactly this site: antennas on a mast that is
+        there, or a new mast that is part of a plan, as the exemption asks for.
+    """
+    if found is None or not is_about(found, wish) or found.result["permit_required"]:
+        return True
+    return wish.kind == "new" and plan_id is None
+
+
 def latest_evaluation(session: Session, row: Row) -> ProposalEvaluation | None:
     """Return the latest evaluation of a proposal within a transaction, None if there is none."""
     query = sa.select(ProposalEvaluation).where(ProposalEvaluation.proposal_id == row.id)

@@ -107,9 +107,8 @@ def look_around(workspace: Workspace, site: SiteRequest) -> Place:
     cells = cells_of(workspace)
     present = () if mast is None else rows_of(cells[cells["mast_id"] == site.mast_id])
     others = [] if masts is None else _masts_near(masts, x, y, site.mast_id)
-    around = Surroundings(
-        kind, camouflaged, site_checks.nearest(others), _places_near(workspace, x, y)
-    )
+    places, known = _places_near(workspace, x, y)
+    around = Surroundings(kind, camouflaged, site_checks.nearest(others), places, known)
     row = None if mast is None else {str(name): value for name, value in mast.items()}
     return Place(x, y, lon, lat, str(zone["code"]), str(zone["name"]), around, row, tuple(present))
 
@@ -197,8 +196,12 @@ def masts_by_distance(masts: gpd.GeoDataFrame, x: float, y: float) -> pd.DataFra
     return plain.iloc[order].reset_index(drop=True)
 
 
-def _places_near(workspace: Workspace, x: float, y: float) -> tuple[Neighbour, ...]:
+def _places_near(
+    workspace: Workspace, x: float, y: float
+) -> tuple[tuple[Neighbour, ...], frozenset[str]]:
+    """Return the places around, nearest first, and the kinds that the area's data have."""
     found: list[Neighbour] = []
+    known: set[str] = set()
     for layer, key in (("offices", "office_id"), ("points_of_interest", "poi_id")):
         if not workspace.has(layer):
             continue
@@ -208,12 +211,13 @@ def _places_near(workspace: Workspace, x: float, y: float) -> tuple[Neighbour, .
             if layer == "points_of_interest"
             else pd.Series(layer, index=places.index)
         )
+        known |= set(kinds.dropna())
         near = masts_by_distance(places.assign(_kind=kinds), x, y)
         found += [
             Neighbour(str(row["_kind"]), _named(row, key), float(row["distance_m"]))
             for row in rows_of(near[near["distance_m"] <= REACH_M].head(MOST))
         ]
-    return site_checks.nearest(found)
+    return site_checks.nearest(found), frozenset(known)
 
 
 def _named(row: dict[str, Any], key: str) -> str:

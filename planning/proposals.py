@@ -34,7 +34,14 @@ from planning import proposal_news as news
 from planning.accounts import Actor, Role, require
 from planning.proposal_figures import Evaluation
 from planning.proposal_records import KIND as KIND
-from planning.proposal_records import PLAIN, latest_evaluation, proposal_of, seen, wish_of
+from planning.proposal_records import (
+    PLAIN,
+    latest_evaluation,
+    permit_presumed,
+    proposal_of,
+    seen,
+    wish_of,
+)
 from planning.proposal_records import Comment as Comment
 from planning.proposal_records import Event as Event
 from planning.proposal_records import Proposal as Proposal
@@ -58,7 +65,7 @@ from planning.proposal_workflow import (
     owns,
     step,
 )
-from planning.site_request import SiteRequest, checked, clean_text
+from planning.site_request import SiteRequest, check_cells, checked, clean_text
 
 #: Most proposals of one import.
 MOST_AT_ONCE = 2_000
@@ -420,7 +427,7 @@ def approve_in(
     row = _taken(session, actor, proposal_id, expected_version)
     latest = latest_evaluation(session, row)
     if permit_required is None:
-        permit_required = True if latest is None else bool(latest.result["permit_required"])
+        permit_required = permit_presumed(latest, wish_of(row), row.plan_id)
     row.permit_required = permit_required
     row.scenario_id = scenario_id
     said = clean_text(note, "note")
@@ -629,6 +636,8 @@ def _move(
         reason=reason,
     ).value
     if action is Action.SUBMIT:
+        only = row.organisation if actor.role is Role.CARRIER else None
+        check_cells(wish_of(row), row.organisation, only=only)
         row.submitted_at = now()
     _touch(row)
     said = {**(detail or {}), **({"reason": reason} if reason else {})}

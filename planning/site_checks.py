@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from data.errors import Message, message
+from planning.sharing_costs import Assumption
 from planning.site_rules import (
     Finding,
     Neighbour,
@@ -61,7 +62,7 @@ def check(
                 rule.verified,
             )
         )
-    if not structure.mast_class:
+    if structure.new and not structure.mast_class:
         findings.insert(0, _class_unknown())
     return tuple(sorted(findings, key=_gravity))
 
@@ -77,10 +78,13 @@ def permit_required(structure: Structure, around: Surroundings, in_force: Sequen
     Returns
     -------
     bool
-        Whether a rule ``permit_required`` is about the mast.
+        Whether a rule ``permit_required`` is about the mast, or may be as long as its
+        class is not stated.
     """
-    return any(
-        rule.rule == "permit_required" and _is_about(rule, structure, around) for rule in in_force
+    return structure.new and any(
+        rule.rule == "permit_required"
+        and rule.may_hold(around.zone, structure.mast_class, structure.own_height_m)
+        for rule in in_force
     )
 
 
@@ -90,7 +94,9 @@ def _gravity(finding: Finding) -> tuple[int, int]:
 
 
 def _class_unknown() -> Finding:
-    text = message("The class of the mast is not stated, so that rules for classes do not count")
+    text = message(
+        "The class of the mast is not stated, so that rules for single classes cannot be checked"
+    )
     return Finding(
         "mast_class", "cannot be checked", "warning", text, None, None, "", "", verified=True
     )
@@ -101,7 +107,10 @@ def _is_about(rule: Rule, structure: Structure, around: Surroundings) -> bool:
         return False
     if rule.rule in ("allowed_near", "allowed_in_zone"):
         # Their classes are those that may stand there, not those that they are about.
-        return rule.zone in ("any", around.zone) and structure.mast_class != ""
+        return rule.zone in ("any", around.zone)
+    if rule.rule in ("spacing", "permit_required"):
+        # Without a class they say what they would ask for.
+        return rule.may_hold(around.zone, structure.mast_class, structure.own_height_m)
     return rule.holds(around.zone, structure.mast_class, structure.own_height_m)
 
 
@@ -196,6 +205,16 @@ def _spacing(
     if not around.masts:
         return "met", message("There is no other mast"), None, rule.value
     nearest = around.masts[0]
+    if not _class_fits(rule, structure) and nearest.distance_m < rule.value:
+        text = message(
+            "The nearest mast, {name}, is {measured} m away; masts of class {classes} keep "
+            "{limit} m, and the class is not stated",
+            name=nearest.name,
+            measured=f"{nearest.distance_m:.0f}",
+            classes=", ".join(rule.mast_class),
+            limit=f"{rule.value:g}",
+        )
+        return "cannot be checked", text, nearest.distance_m, rule.value
     return (
         "met" if nearest.distance_m >= rule.value else "not met",
         message(
@@ -214,10 +233,18 @@ def _allowed_near(
 ) -> _Answer:
     nearest = next((place for place in around.places if place.kind in rule.near), None)
     if nearest is None or nearest.distance_m > rule.value:
+        if not around.known_places & set(rule.near):
+            return _unknown(
+                message(
+                    "The data have no places of the protected kinds, so that it is not known "
+                    "whether one is within {limit} m",
+                    limit=f"{rule.value:g}",
+                )
+            )
         text = message("No place of the protected kinds within {limit} m", limit=f"{rule.value:g}")
         return "met", text, None if nearest is None else nearest.distance_m, rule.value
     return (
-        "met" if structure.mast_class in rule.mast_class else "not met",
+        _one_of(rule, structure),
         message(
             "{name} is {measured} m away; within {limit} m only masts of class {classes} may stand",
             name=nearest.name,
@@ -236,7 +263,7 @@ def _allowed_in_zone(
     if not around.camouflaged_areas:
         return None
     return (
-        "met" if structure.mast_class in rule.mast_class else "not met",
+        _one_of(rule, structure),
         message(
             "The site lies in {name}, where only masts of class {classes} may stand",
             name=", ".join(around.camouflaged_areas),
@@ -284,7 +311,14 @@ def _tenants_max(
 def _permit(
     rule: Rule, structure: Structure, around: Surroundings, in_force: Sequence[Rule]
 ) -> _Answer:
-    return "note", message("A building permit is required"), None, None
+    if _class_fits(rule, structure):
+        return "note", message("A building permit is required"), None, None
+    text = message(
+        "Masts of class {classes} need a building permit; as the class is not stated, it counts "
+        "as required",
+        classes=", ".join(rule.mast_class),
+    )
+    return _unknown(text)
 
 
 def _exposure(
@@ -324,7 +358,15 @@ def _sensitive(
         if place.kind in rule.near and place.distance_m <= rule.value
     ]
     if not near:
-        return None
+        if around.known_places & set(rule.near):
+            return None
+        return _unknown(
+            message(
+                "The data have no schools or hospitals, so that it is not known whether one is "
+                "within {limit} m",
+                limit=f"{rule.value:g}",
+            )
+        )
     return (
         "note",
         message(
@@ -337,6 +379,18 @@ def _sensitive(
         near[0].distance_m,
         rule.value,
     )
+
+
+def _class_fits(rule: Rule, structure: Structure) -> bool:
+    """Return whether a rule that may hold is surely about the mast."""
+    return bool(structure.mast_class) or rule.of_every_class
+
+
+def _one_of(rule: Rule, structure: Structure) -> Result:
+    """Return whether a mast is of a class that may stand there."""
+    if not structure.mast_class:
+        return "cannot be checked"
+    return "met" if structure.mast_class in rule.mast_class else "not met"
 
 
 def _unknown(text: Message) -> _Answer:
@@ -370,17 +424,13 @@ _ONLY_NEW = (
 )  # fmt: skip
 
 
-def check_shared(
-    mast: Mapping[str, Any], organisation: str, there: set[str], come: set[str]
-) -> tuple[Finding, ...]:
+def check_shared(mast: Mapping[str, Any], there: set[str], come: set[str]) -> tuple[Finding, ...]:
     """Check whether a mast that is there can take further operators.
 
     Parameters
     ----------
     mast
         Row of the layer `masts`.
-    organisation
-        Who asks.
     there, come
         Operators on it now, and those that would come.
 
@@ -389,13 +439,16 @@ def check_shared(
     tuple of Finding
         Whether it may be shared, and whether it has room.
     """
-    free = bool(mast["shareable"]) or mast["owner"] == organisation
     name = mast["mast_id"]
-    texts = {
-        True: message("Mast {mast} may be shared", mast=name),
-        False: message("Mast {mast} is not offered for sharing", mast=name),
-    }
-    findings = [_of_inventory("shareable", free, texts[free])]
+    if come <= there:
+        free, text = True, message("The operators are on mast {mast} already", mast=name)
+    elif come <= {*there, mast["owner"]}:
+        free, text = True, message("Mast {mast} is the owner's own", mast=name)
+    elif mast["shareable"]:
+        free, text = True, message("Mast {mast} may be shared", mast=name)
+    else:
+        free, text = False, message("Mast {mast} is not offered for sharing", mast=name)
+    findings = [_of_inventory("shareable", free, text)]
     most = mast["max_tenants"]
     if not isinstance(most, int | float) or math.isnan(most):
         unknown = message("It is not known how many operators mast {mast} can carry", mast=name)
@@ -408,6 +461,39 @@ def check_shared(
         limit=f"{most:g}",
     )
     return (*findings, _of_inventory("room", count <= most, text, float(count), float(most)))
+
+
+def check_space(distance_m: float | None, space: Assumption) -> tuple[Finding, ...]:
+    """Check whether antennas have a height of their own on a mast that is there.
+
+    Parameters
+    ----------
+    distance_m
+        From `site_antennas.nearest_to_others_m`.
+    space
+        Height that the antennas of an operator take. [m]
+
+    Returns
+    -------
+    tuple of Finding
+        Empty where there is nothing to compare.
+    """
+    if distance_m is None:
+        return ()
+    limit = space.value.typical
+    text = message(
+        "The antennas hang {measured} m above or below those of another operator (at least "
+        "{limit} m)",
+        measured=f"{distance_m:.1f}",
+        limit=f"{limit:g}",
+    )
+    result: Result = "met" if distance_m >= limit else "not met"
+    return (
+        Finding(
+            "antenna_space", result, "warning", text, distance_m, limit, "m", space.source,
+            space.verified,
+        ),
+    )  # fmt: skip
 
 
 def _of_inventory(

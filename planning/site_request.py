@@ -8,7 +8,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from coverage.own_table import read_own_table
-from data.errors import InputError, Message, message
-from data.schema import MAST_CLASSES, PROPOSAL_KINDS, TECHNOLOGIES
+from data.errors import InputError, Message, ValidationError, message
+from data.schema import CELLS, MAST_CLASSES, PROPOSAL_KINDS, TECHNOLOGIES, examine
 from planning.scenario_network import Change
 
 #: Typical cells where an operator has none of a technology.
@@ -298,6 +298,52 @@ def _cells(given: object) -> tuple[Mapping[str, Any], ...]:
     return tuple(Change("add", {}, tuple(given)).to_dict()["cells"]) if given else ()
 
 
+def check_cells(request: SiteRequest, organisation: str, *, only: str | None = None) -> None:
+    """Raise what is wrong with the cells that a request states.
+
+    Parameters
+    ----------
+    request
+        The site.
+    organisation
+        Whose it is; the operator of cells that name none.
+    only
+        Operator that the cells must be of; None for any.
+
+    Raises
+    ------
+    InputError
+        If a cell is another operator's.
+    ValidationError
+        With every value that the layer `cells` does not allow; the rows are the cells,
+        from 1.
+    """
+    if not request.cells:
+        return
+    rows = [
+        {"cell_id": str(number), "mast_id": "-", **cell}
+        | {"operator": cell.get("operator") or organisation}
+        for number, cell in enumerate(request.cells, 1)
+    ]
+    for number, row in enumerate(rows, 1):
+        if only is not None and row["operator"] != only:
+            raise InputError(
+                "{file}, row {row}, column {column}: {value} ({expected})",
+                file="cells",
+                row=number,
+                column="operator",
+                value=str(row["operator"])[:80],
+                expected=message("expected {name}: a carrier proposes for itself only", name=only),
+            )
+    index = pd.Index(range(1, len(rows) + 1), name="row")
+    given = pd.DataFrame(rows, index=index, dtype=object)
+    lacking = [name for name in CELLS.columns if name not in given]
+    given[lacking] = None
+    faults = examine(CELLS.name, given, file="cells").errors
+    if faults:
+        raise ValidationError(faults)
+
+
 def cell_table(folder: Path | None = None) -> pd.DataFrame:
     """Return the typical cells of technologies.
 
@@ -441,11 +487,6 @@ def _sectors(
     ]
 
 
-def on_mast(request: SiteRequest, height_m: float) -> SiteRequest:
-    """Return a request whose antennas hang on a mast of a height, where it names none. [m]."""
-    return replace(request, height_m=request.height_m or height_m)
-
-
 def change(
     request: SiteRequest, mast_id: str, owner: str, cells: Sequence[Mapping[str, Any]]
 ) -> Change:
@@ -460,7 +501,7 @@ def change(
     owner
         Who asks.
     cells
-        From `typical_cells`.
+        From `site_antennas.cells_of_site`.
 
     Returns
     -------

@@ -120,7 +120,8 @@ class Rule:
         zone
             urban or rural.
         mast_class
-            One of `data.schema.MAST_CLASSES`.
+            One of `data.schema.MAST_CLASSES`; empty if it is not known: then the rule
+            holds if it is about every class.
         own_height_m
             Height of the structure itself. [m]
 
@@ -129,12 +130,34 @@ class Rule:
         bool
             Whether zone, class and height fit.
         """
+        return self.may_hold(zone, mast_class, own_height_m) and (
+            bool(mast_class) or self.of_every_class
+        )
+
+    def may_hold(self, zone: str, mast_class: str, own_height_m: float) -> bool:
+        """Return whether the rule is about such a mast, or may be as its class is not known.
+
+        Parameters
+        ----------
+        zone, mast_class, own_height_m
+            See `holds`.
+
+        Returns
+        -------
+        bool
+            Whether zone and height fit, and the class where it is known.
+        """
         return (
             self.zone in ("any", zone)
-            and (not self.mast_class or mast_class in self.mast_class)
+            and (not mast_class or not self.mast_class or mast_class in self.mast_class)
             and (self.height_from_m < own_height_m or self.height_from_m == 0.0)
             and own_height_m <= self.height_to_m
         )
+
+    @property
+    def of_every_class(self) -> bool:
+        """Whether it is about masts of every class."""
+        return not self.mast_class or set(self.mast_class) >= set(MAST_CLASSES)
 
 
 @dataclass(frozen=True)
@@ -244,12 +267,16 @@ class Surroundings:
         Other masts, nearest first.
     places
         Offices and public places, nearest first.
+    known_places
+        Kinds of places that the data of the area have; that none of another kind is near
+        says nothing.
     """
 
     zone: Zone
     camouflaged_areas: tuple[str, ...] = ()
     masts: tuple[Neighbour, ...] = ()
     places: tuple[Neighbour, ...] = ()
+    known_places: frozenset[str] = frozenset()
 
 
 def compliance_distance_m(eirp_dbm: tuple[float, ...], limit_w_per_m2: float) -> float:

@@ -13,6 +13,8 @@ from app.i18n import _
 from data.store import Workspace
 from planning import proposal_decisions, proposals, scenarios
 from planning.accounts import Actor
+from planning.proposal_figures import Evaluation
+from planning.proposal_records import is_about, permit_presumed
 from planning.proposal_workflow import Action, Document
 from planning.proposals import Proposal
 from planning.scenario_workspace import area_name
@@ -154,17 +156,40 @@ def _chosen(number: int | None) -> int | proposal_decisions.NewScenario | None:
     return proposal_decisions.NewScenario(_("Consented sites, {day}", day=today))
 
 
+def _say_of_permit(proposal: Proposal, found: Evaluation | None) -> None:
+    """Say what the appraisal can and cannot tell of the building permit."""
+    if found is None:
+        st.caption(_("Nothing has been worked out for this proposal yet; see the appraisal."))
+    elif not is_about(found, proposal.request):
+        st.warning(
+            _(
+                "The proposal was changed after it was worked out, so a building permit counts "
+                "as required; see the appraisal."
+            ),
+            icon=":material/update:",
+        )
+    elif not found.result["permit_required"] and permit_presumed(
+        found, proposal.request, proposal.plan_id
+    ):
+        st.caption(
+            _(
+                "The rules exempt such a mast from a building permit where it fits an approved "
+                "plan; the proposal names none."
+            )
+        )
+
+
 def _approve(area: Workspace, actor: Actor, proposal: Proposal, action: Action) -> None:
     name = f"approve-{proposal.id}"
     stored = proposals.evaluation(identity.records(), actor, proposal.id)
-    if stored is None:
-        st.caption(_("Nothing has been worked out for this proposal yet; see the appraisal."))
+    found = None if stored is None else stored.evaluation
+    _say_of_permit(proposal, found)
     with st.form(name, border=False):
         document = _fields(name)
         chosen = _scenario(area, actor, name, none=True)
         needed = st.checkbox(
             _("A building permit is required"),
-            value=True if stored is None else bool(stored.evaluation.result["permit_required"]),
+            value=permit_presumed(found, proposal.request, proposal.plan_id),
             key=f"{name}-permit",
         )
         note = st.text_area(_("Conditions (optional)"), max_chars=4000, key=f"{name}-note")

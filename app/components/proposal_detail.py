@@ -22,7 +22,7 @@ from app.components.parts import Part
 from app.i18n import _
 from app.markdown import plain
 from data.store import Workspace
-from planning import accounts, proposals
+from planning import accounts, proposal_decisions, proposals
 from planning.accounts import Actor, Role
 from planning.proposal_evaluation import inputs_of
 from planning.proposal_figures import key_of
@@ -119,6 +119,21 @@ def _appraisal(area: Workspace, actor: Actor, proposal: Proposal) -> None:
                 proposals.keep_evaluation(identity.records(), actor, proposal.id, found)
                 st.session_state.pop("proposal.evaluating", None)
                 st.rerun()
+    for other, distance_m in proposal_decisions.consented_near(
+        identity.records(), actor, area, proposal
+    ):
+        st.warning(
+            plain(
+                _(
+                    "{organisation} has consent for {reference}, {distance} from here; the "
+                    "spacing of the rules is compared with the masts of the data only.",
+                    organisation=other.organisation,
+                    reference=other.request.reference,
+                    distance=formats.distance(distance_m),
+                )
+            ),
+            icon=":material/cell_tower:",
+        )
     if stored is not None:
         proposal_evaluation.show(
             area, stored.evaluation, proposal.request.reference, key=f"of-{proposal.id}"

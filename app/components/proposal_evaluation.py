@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import formats, labels, money
 from app import proposal_labels as words
-from app.components import figure_facts, how, proposal_map, style
+from app.components import figure_facts, how, proposal_map, scenario_compare, style
 from app.i18n import _, translate
 from app.markdown import plain
 from coverage.request import CoverageRequest
@@ -58,7 +58,7 @@ def show(area: Workspace, evaluation: Evaluation, title: str, *, key: str) -> No
     with gain:
         _communes(result, service)
     with rules:
-        _findings(result)
+        _findings(result, new_mast=evaluation.inputs["site"]["kind"] == "new")
     with sharing:
         _sharing(result)
 
@@ -156,13 +156,22 @@ def _communes(result: Mapping[str, Any], service: str) -> None:
     )
 
 
-def _findings(result: Mapping[str, Any]) -> None:
+def _permit(result: Mapping[str, Any], *, new_mast: bool) -> str:
+    """Return what the rules say of a building permit; what an exemption asks for is not known."""
+    if not new_mast:
+        return _("none: no mast is built")
+    if result["permit_required"]:
+        return _("required")
+    return _("exempt where the site fits an approved plan")
+
+
+def _findings(result: Mapping[str, Any], *, new_mast: bool) -> None:
     place = result["place"]
     style.facts(
         [
             (_("Administrative unit"), place["name"]),
             (_("Kind of zone"), words.said(words.ZONES, place["zone"])),
-            (_("Building permit"), _("required") if result["permit_required"] else _("exempt")),
+            (_("Building permit"), _permit(result, new_mast=new_mast)),
         ]
     )
     for finding in result["findings"]:
@@ -200,13 +209,21 @@ def _findings(result: Mapping[str, Any]) -> None:
 def _sharing(result: Mapping[str, Any]) -> None:
     cost = result["cost"]
     currency = cost["currency"]
+    # Appraisals of earlier versions have no items.
+    items = cost.get("items", {})
     style.facts(
         [
-            (_("Mast, shelter and power"), _range(cost["mast"], currency)),
-            (_("Base station"), _range(cost["base_station"], currency)),
+            *(
+                (_(name), _range(items[item], currency))
+                for item, name in scenario_compare.ITEMS.items()
+                if item in items
+            ),
             (_("In all"), _range(cost["total"], currency)),
+            (_("Rent and upkeep of the mast, a year"), _range(cost.get("yearly"), currency)),
         ]
     )
+    for note in cost.get("notes", ()):
+        st.caption(plain(translate(sentence(note))))
     if not cost["verified"]:
         st.caption(_("Unit costs are planning assumptions until they are replaced by your own."))
     st.markdown(f"**{_('Masts that could be shared instead')}**")
@@ -234,12 +251,17 @@ def _sharing(result: Mapping[str, Any]) -> None:
     st.caption(
         _(
             "Shares compare what the same antennas gain on that mast with what they gain on the "
-            "proposed site, summed over technologies."
+            "proposed site, summed over technologies. On a mast that others use they hang at a "
+            "free height; a mast without a free place or height has no room. The saving is what "
+            "the site costs in all less what the equipment and the strengthening of that mast "
+            "cost; rent and upkeep of a mast of its own are saved each year besides."
         )
     )
 
 
-def _range(given: Mapping[str, float], currency: str) -> str:
-    if not given["high"]:
+def _range(given: Mapping[str, float] | None, currency: str) -> str:
+    if given is None or not given["high"]:
         return formats.NOTHING
+    if given["low"] == given["high"]:
+        return money.written(given["high"], currency)
     return money.written_range(given["low"], given["high"], currency)

@@ -18,7 +18,7 @@ from data import schema
 from data.errors import InputError, PhuSongError
 from data.importers import vn2000
 from data.store import Workspace
-from planning import proposal_transfer, proposals, site_plans, site_request
+from planning import proposal_transfer, proposals, site_antennas, site_plans, site_request
 from planning.accounts import Actor, Role
 from planning.proposal_evaluation import inputs_of
 from planning.proposal_figures import Evaluation, key_of
@@ -125,7 +125,8 @@ def _asked(
         site = site_request.checked(given)
     except InputError as error:
         return Asked(None, organisation, plan_id, error)
-    return Asked(_with_cells(area, site, organisation, key), organisation, plan_id)
+    mine = actor.role is Role.CARRIER
+    return Asked(_with_cells(area, site, organisation, key, mine=mine), organisation, plan_id)
 
 
 def _mast_to_share(area: Workspace, wish: SiteRequest | None, key: str) -> dict[str, Any]:
@@ -304,17 +305,19 @@ def _plan(
     return chosen
 
 
-def _with_cells(area: Workspace, site: SiteRequest, organisation: str, key: str) -> SiteRequest:
+def _with_cells(
+    area: Workspace, site: SiteRequest, organisation: str, key: str, *, mine: bool
+) -> SiteRequest:
     """Let the user state antennas of his own, beginning with typical ones."""
     own = st.toggle(
         _("State the antennas one by one"), value=bool(site.cells), key=f"{key}-own-cells"
     )
     if not own:
         return site_request.checked({**site.to_dict(), "cells": ()})
-    cells = site_request.typical_cells(
-        site, organisation, study.layer(area, "cells"), site_request.cell_table(area.folder)
-    )
-    start = pd.DataFrame(cells).reindex(columns=list(_CELL_COLUMNS))
+    cells = site_antennas.cells_of_site(area, site, organisation)
+    # A carrier's antennas are its own; an administrator may act for several operators.
+    columns = [name for name in _CELL_COLUMNS if not mine or name != "operator"]
+    start = pd.DataFrame(cells).reindex(columns=columns)
     edited = st.data_editor(
         start,
         num_rows="dynamic",

@@ -298,7 +298,8 @@ def _communes(found: Comparison, titles: dict[int, str], service: str) -> None:
     st.dataframe(table, hide_index=True, width="stretch", column_config=columns)
 
 
-_ITEMS = {
+#: Kinds of costs (`planning.scenario_costs.ITEMS`) -> what they are called.
+ITEMS = {
     "mast": mark("Mast with shelter and power"),
     "equipment": mark("Base station equipment"),
     "moved_equipment": mark("Equipment that moves"),
@@ -314,7 +315,7 @@ def _bill(found: Comparison, titles: dict[int, str]) -> None:
         table = pd.DataFrame(
             {
                 _("Network"): [titles.get(number, "") for number in bill["scenario"]],
-                _("Item"): [_(_ITEMS[item]) for item in bill["item"]],
+                _("Item"): [_(ITEMS[item]) for item in bill["item"]],
                 _("Mast"): bill["mast_id"].to_numpy(),
                 _("What"): bill["what"].to_numpy(),
                 _("Low"): [money.written(value, found.currency) for value in bill["low"]],

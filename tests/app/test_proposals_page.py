@@ -279,6 +279,47 @@ def test_a_carrier_proposes_and_sees_at_once_what_it_brings(start, own, records,
     assert len(proposals.list_of(records, CARRIER, own.folder.name)) == 1
 
 
+def test_a_carrier_proposes_antennas_on_a_mast_and_changes_them(
+    start, own, records, acting
+) -> None:
+    acting(CARRIER)
+    app = opened(start, own, "en", "new")
+    named(app, "text_input", "-reference").set_value("HNM-8").run()
+    key = next(item.key for item in app.text_input if item.key.endswith("-reference"))
+    stem = key.removesuffix("-reference")
+    app.session_state[f"{stem}-kind"] = "share"
+    app.run()
+    healthy(app)
+    masts = own.read("masts").set_index("mast_id")
+    mast = masts["height_m"].idxmax()
+    app.session_state[f"{stem}-mast"] = mast
+    app.run()
+    wait_for(app, lambda app: "What the site brings" in [s.value for s in app.get("subheader")])
+    healthy(app)
+    press(app, "Save as draft")
+    healthy(app)
+    (made,) = proposals.list_of(records, CARRIER, own.folder.name)
+    assert (made.request.kind, made.request.mast_id) == ("share", mast)
+    assert made.status is Status.DRAFT
+    press(app, "Edit")
+    healthy(app)
+    stem = f"proposal-edit-{made.id}-0"
+    app.session_state[f"{stem}-technologies"] = ["2G"]
+    app.run()
+    # Antennas of one's own, beginning with what is usual for the operator.
+    app.session_state[f"{stem}-own-cells"] = True
+    app.run()
+    healthy(app)
+    press(app, "Submit")
+    healthy(app)
+    again = proposals.get(records, CARRIER, made.id)
+    assert again.status is Status.SUBMITTED
+    assert again.request.kind == "share"
+    height = masts["height_m"][mast]
+    assert {cell["technology"] for cell in again.request.cells} == {"2G"}
+    assert all(1.0 < cell["antenna_height_m"] <= height for cell in again.request.cells)
+
+
 def test_a_file_is_looked_at_before_it_is_kept(start, own, records, acting) -> None:
     acting(CARRIER)
     app = opened(start, own, "en", "import")

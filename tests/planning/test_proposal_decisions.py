@@ -11,10 +11,11 @@ from coverage.request import cells_of
 from data.errors import InputError
 from data.records.engine import Records
 from data.records.failures import StaleError
-from planning import proposal_decisions, proposals, scenarios, site_plans
-from planning.accounts import ForbiddenError
+from planning import proposal_decisions, proposals, scenarios, site_plans, site_request
+from planning.accounts import Actor, ForbiddenError, Role
 from planning.proposal_decisions import NewScenario
-from planning.proposal_workflow import Document, Status
+from planning.proposal_figures import Evaluation
+from planning.proposal_workflow import Action, Document, Status
 from tests.areas import small_area, write_area
 from tests.planning.test_proposals import ALPHA, BETA, CONSENT, PLANNER, VIEWER, wish
 
@@ -139,6 +140,95 @@ def test_an_approved_site_can_be_planned_later(records, area) -> None:
         proposal_decisions.plan(records, ALPHA, made.id, area, NewScenario("mine"))
     assert [s.title for s in scenarios.list_of(records, PLANNER, area.folder.name)] == ["later"]
     assert proposals.history(records, ALPHA, made.id)[-1].action == "planned"
+
+
+def test_only_an_appraisal_of_this_very_site_exempts_from_the_permit(records, area) -> None:
+    decision = Document("864/QĐ-UBND", "2016-06-20")
+    own = site_plans.submit_own(records, ALPHA, area.folder.name, "Quy hoạch Alpha")
+    plan = site_plans.decide(records, PLANNER, own.id, decision)
+
+    def asked(reference: str, plan_id: int | None, **changes):
+        point = area.read("masts").geometry.to_crs("EPSG:4326").iloc[0]
+        given = wish(lon=point.x + 0.002, lat=point.y, reference=reference, **changes)
+        site = site_request.checked(given)
+        found = Evaluation(reference, {"site": site.to_dict()}, {"permit_required": False})
+        return proposals.create(
+            records, ALPHA, area.folder.name, given, submit=True, evaluation=found, plan_id=plan_id
+        )
+
+    def consented(item, number: str, **stated):
+        document = Document(number, CONSENT.day)
+        return proposal_decisions.approve(records, PLANNER, item.id, document, **stated)
+
+    small = {"mast_class": "A1a", "height_m": 12.0}
+    assert consented(asked("same", plan.id, **small), "1").permit_required is False
+    # The exemption is for sites of a plan; a planner may still say that it holds.
+    assert consented(asked("no plan", None, **small), "2").permit_required is True
+    assert consented(asked("told", None, **small), "3", permit_required=False).permit_required is (
+        False
+    )
+    # What was made of it afterwards was never appraised.
+    item = asked("grown", plan.id, **small)
+    proposals.request_changes(records, PLANNER, item.id, "elsewhere")
+    bigger = {**item.request.to_dict(), "mast_class": "A2b", "height_m": 60.0}
+    proposals.edit(records, ALPHA, item.id, bigger)
+    item = proposals.submit(records, ALPHA, item.id)
+    done = consented(item, "4")
+    assert done.permit_required is True
+    with pytest.raises(InputError, match="permit must be recorded first"):
+        proposals.record(records, ALPHA, done.id, Action.EMF_CERTIFICATE, CONSENT)
+    # Nothing is built for antennas on a mast that is there.
+    mast = area.read("masts")["mast_id"].iloc[0]
+    shared = asked("share", None, kind="share", mast_id=mast)
+    assert consented(shared, "5").permit_required is False
+
+
+def test_an_owner_adds_to_its_own_mast_that_nobody_shares(records, area) -> None:
+    masts = area.read("masts")
+    closed = masts[~masts["shareable"]].iloc[0]
+    owner = Actor(None, "owner", Role.CARRIER, str(closed["owner"]))
+    made = proposals.create(
+        records,
+        owner,
+        area.folder.name,
+        wish(kind="share", mast_id=closed["mast_id"], technologies="4G"),
+        submit=True,
+    )
+    done = proposal_decisions.approve(
+        records, PLANNER, made.id, CONSENT, workspace=area, scenario=NewScenario("Own")
+    )
+    scenario = scenarios.get(records, PLANNER, done.scenario_id)
+    cells = cells_of(scenarios.materialise(area, scenario))
+    assert len(cells) > len(cells_of(area))
+
+
+def test_consented_masts_near_are_told_to_those_who_may_see_them(records, area) -> None:
+    here = ask(records, area)
+    point = here.request
+
+    def beside(actor, east_deg: float, reference: str, **changes):
+        given = wish(lon=point.lon + east_deg, lat=point.lat, reference=reference, **changes)
+        return proposals.create(records, actor, area.folder.name, given, submit=True)
+
+    near = beside(BETA, 0.0002, "near")
+    mine = beside(ALPHA, 0.001, "mine")
+    far = beside(BETA, 0.02, "far")
+    beside(BETA, 0.0001, "undecided")
+    mast = area.read("masts")["mast_id"].iloc[0]
+    antennas = beside(BETA, 0.0001, "antennas", kind="share", mast_id=mast)
+    for number, item in enumerate((near, mine, far, antennas)):
+        proposal_decisions.approve(
+            records, PLANNER, item.id, Document(str(number), CONSENT.day), permit_required=True
+        )
+
+    def told(actor):
+        found = proposal_decisions.consented_near(records, actor, area, here)
+        return [(other.request.reference, round(distance)) for other, distance in found]
+
+    # 0.001 degrees of longitude are 104 m at 20.5 degrees north.
+    assert told(PLANNER) == [("near", 21), ("mine", 104)]
+    assert told(ALPHA) == [("mine", 104)]
+    assert proposal_decisions.consented_near(records, PLANNER, area, antennas) == []
 
 
 # -- The plans that sites are part of -------------------------------------------------------

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coverage import whatif
 from data.errors import InputError
 from planning import proposal_evaluation as evaluation
-from planning import scenario_network, site_request
+from planning import (
+    scenario_costs,
+    scenario_network,
+    sharing_costs,
+    site_antennas,
+    site_checks,
+    site_request,
+    siting_backhaul,
+)
+from planning.proposal_costs import SiteCosts
 from planning.proposal_figures import gained, key_of, sentence
 from planning.scenario_network import Change
 from tests.areas import small_area, write_area
@@ -180,33 +192,133 @@ def test_masts_to_share_are_compared_with_the_site(workspace, evaluator, found, 
     for other in others:
         mast = masts.loc[other["mast_id"]]
         assert mast["shareable"] or mast["owner"] == OPERATOR
-        assert other["has_room"] == (len({*other["operators"], OPERATOR}) <= other["max_tenants"])
-        assert other["saving"]["low"] <= other["saving"]["high"]
-    # What the nearest one gives is what sharing it gives.
-    first = others[0]
-    shared = site_request.checked(
-        {
-            "reference": "S",
-            "kind": "share",
-            "mast_id": first["mast_id"],
-            "lon": first["lon"],
-            "lat": first["lat"],
-            "cells": [
-                {
-                    **cell,
-                    "antenna_height_m": min(cell["antenna_height_m"], first["height_m"] - 1.0),
-                }
-                for cell in found.result["cells"]
-            ],
-        }
-    )
-    made = evaluator.evaluate(shared, OPERATOR)
+        assert (other["saving"] is not None) == other["has_room"]
+    # What the nearest one gives, and saves, is what proposing to share it gives and costs.
+    first = next(other for other in others if other["has_room"])
+    made = evaluator.evaluate(share(first), OPERATOR)
     assert made.result["totals"] == first["totals"]
     assert made.result["alternatives"] == []
-    assert made.result["cost"]["mast"]["high"] == 0.0
+    assert "mast" not in made.result["cost"]["items"]
+    whole, part = found.result["cost"]["total"], made.result["cost"]["total"]
+    assert first["saving"] == {
+        "low": whole["low"] - part["high"],
+        "typical": whole["typical"] - part["typical"],
+        "high": whole["high"] - part["low"],
+    }
     rules = {finding["rule"] for finding in made.result["findings"]}
     assert {"shareable", "room", "exposure"} <= rules
     assert "spacing" not in rules
+
+
+def share(mast, **changes):
+    given = {
+        "reference": "S",
+        "kind": "share",
+        "mast_id": mast["mast_id"],
+        "lon": mast["lon"],
+        "lat": mast["lat"],
+        "technologies": "2G;4G",
+    }
+    return site_request.checked(given | changes)
+
+
+@pytest.mark.parametrize("technologies", ["4G", "2G;3G;4G"])
+def test_a_site_costs_what_the_scenario_with_it_costs(
+    workspace, evaluator, place, technologies
+) -> None:
+    wish = site(place, technologies=technologies)
+    made = evaluator.evaluate(wish, OPERATOR).result
+    change = site_request.change(wish, "X", OPERATOR, made["cells"])
+    masts, cells = scenario_network.network(workspace, [change])
+    prices = sharing_costs.prices(workspace.folder)
+    before = (workspace.read("masts"), workspace.read("cells"))
+    new = scenario_costs.newly_placed(before[0], masts)
+    fibre, _ = siting_backhaul.costs(workspace, new.assign(candidate_id=new["mast_id"]))
+    assert fibre[0] > 0.0
+    expected = scenario_costs.between(before, (masts, cells), prices, {"X": float(fibre[0])})
+    assert made["cost"]["total"] == pytest.approx(asdict(expected.once))
+    assert made["cost"]["yearly"] == pytest.approx(asdict(expected.yearly))
+    stations = technologies.count("G") * prices.units["base_station"].cost.typical
+    assert made["cost"]["items"]["equipment"]["typical"] == pytest.approx(stations)
+    assert made["cost"]["items"]["backhaul"]["typical"] == pytest.approx(float(fibre[0]))
+
+
+def test_where_no_fibre_is_known_the_cost_says_so(place, tmp_path) -> None:
+    bare = write_area(tmp_path / "bare", small_area(n_masts=2), without=("fibre_nodes",))
+    change = site_request.change(site(place), "X", OPERATOR, [])
+    cost = SiteCosts(bare).described(scenario_network.network(bare, [change]))
+    assert "backhaul" not in cost["items"]
+    (note,) = cost["notes"]
+    assert "Backhaul is not counted" in str(sentence(note))
+
+
+def test_a_full_mast_saves_nothing_and_a_newcomer_strengthens(workspace, evaluator, place) -> None:
+    wish = site(place, technologies="4G")
+    result = evaluator.evaluate(wish, "Newcomer").result
+    prices = sharing_costs.prices(workspace.folder)
+    assert result["alternatives"]
+    for other in result["alternatives"]:
+        if not other["has_room"]:
+            assert other["saving"] is None
+            continue
+        strength = prices.strengthening(other["mast_class"], other["height_m"])
+        station = prices.units["base_station"].cost
+        whole = result["cost"]["total"]["typical"]
+        assert other["saving"]["typical"] == pytest.approx(
+            whole - station.typical - strength.typical
+        )
+
+
+def test_antennas_of_a_newcomer_hang_at_a_free_height(workspace, evaluator) -> None:
+    masts, cells = workspace.read("masts"), workspace.read("cells")
+    mast = masts.loc[masts["height_m"].idxmax()]
+    there = cells.loc[cells["mast_id"] == mast["mast_id"], "antenna_height_m"]
+    assert len(there)
+    point = {"mast_id": mast["mast_id"], "lon": 0.0, "lat": 0.0}
+    made = evaluator.evaluate(share(point, technologies="4G"), "Newcomer").result
+    space = sharing_costs.prices(workspace.folder).typical("antenna_spacing")
+    for cell in made["cells"]:
+        assert (there - cell["antenna_height_m"]).abs().min() >= space
+        assert cell["antenna_height_m"] <= mast["height_m"]
+    (finding,) = [f for f in made["findings"] if f["rule"] == "antenna_space"]
+    assert finding["result"] == "met"
+    # Where the carrier says where, it is compared.
+    stated = [dict(cell, antenna_height_m=float(there.max()) + 0.5) for cell in made["cells"]]
+    wish = share(point, cells=stated)
+    kept = site_antennas.cells_of_site(workspace, wish, "Newcomer")
+    assert {cell["antenna_height_m"] for cell in kept} == {there.max() + 0.5}
+    assumed = sharing_costs.prices().assumptions["antenna_spacing"]
+    on_mast = cells[cells["mast_id"] == mast["mast_id"]]
+    near = site_antennas.nearest_to_others_m(on_mast, kept)
+    (finding,) = site_checks.check_space(near, assumed)
+    assert (finding.result, finding.measured, finding.limit) == ("not met", near, space)
+    assert near == pytest.approx(0.5)
+    # Further antennas of those who are there are nobody's concern.
+    own = [dict(cell, operator=on_mast["operator"].iloc[0]) for cell in kept]
+    assert site_checks.check_space(site_antennas.nearest_to_others_m(on_mast, own), assumed) == ()
+
+
+HEIGHTS = st.lists(st.floats(0.0, 60.0), max_size=8)
+
+
+@given(st.floats(5.0, 80.0), HEIGHTS, st.lists(st.floats(5.0, 80.0), min_size=1, max_size=3))
+def test_nobody_hangs_in_anothers_way(height_m, taken, asked) -> None:
+    prices = sharing_costs.prices()
+    space = prices.typical("antenna_spacing")
+    there = pd.DataFrame({"operator": "A", "antenna_height_m": taken})
+    cells = [{"operator": f"N{k}", "antenna_height_m": each} for k, each in enumerate(asked)]
+    hung = site_antennas.hung_on(height_m, there, cells, prices)
+    if hung is None:
+        return
+    new = [cell["antenna_height_m"] for cell in hung]
+    for number, one in enumerate(new):
+        assert prices.typical("lowest_antenna") <= one <= height_m
+        assert all(abs(one - other) >= space - 1e-3 for other in [*taken, *new[:number]])
+    # Those who are there stay at their own height.
+    if taken:
+        own = {"operator": "A", "antenna_height_m": 1.0}
+        (cell,) = site_antennas.hung_on(height_m, there, [own], prices)
+        assert cell["antenna_height_m"] == pytest.approx(float(np.median(taken)))
 
 
 def test_exposure_of_a_shared_mast_counts_what_hangs_there(workspace, evaluator) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from data.errors import InputError
+from data.errors import InputError, PhuSongError
 from data.records import tables
 from data.records.engine import Records
 from data.records.failures import StaleError
@@ -124,6 +124,35 @@ def test_what_cannot_be_is_refused_and_nothing_is_kept(records, change, said) ->
     with pytest.raises(InputError, match=said):
         proposals.create(records, ALPHA, AREA, wish(**change))
     assert proposals.list_of(records, ADMINISTRATOR, AREA) == []
+
+
+def test_another_operators_antennas_are_not_a_carriers_to_propose(records) -> None:
+    cell = {
+        "technology": "4G", "frequency_mhz": 1842.5, "bandwidth_mhz": 20.0, "power_dbm": 46.0,
+        "antenna_height_m": 40.0, "antenna_gain_dbi": 17.0, "azimuth_deg": 0.0, "tilt_deg": 4.0,
+        "feeder_loss_db": 0.5, "load": 0.5, "band": "B3",
+    }  # fmt: skip
+    for bad, said in (
+        ({**cell, "operator": "Beta"}, "row 2, column operator: Beta .*Alpha"),
+        ({**cell, "power_dbm": 1e9}, "row 2, column power_dbm"),
+        ({"technology": "4G"}, "row 2, column .*no value"),
+    ):
+        with pytest.raises(PhuSongError, match=said):
+            submitted(records, cells=[cell, bad])
+        draft = proposals.create(records, ALPHA, AREA, wish(cells=[cell, bad]))
+        with pytest.raises(PhuSongError, match=said):
+            proposals.submit(records, ALPHA, draft.id)
+        assert proposals.get(records, ALPHA, draft.id).status is Status.DRAFT
+        # What is in order again goes.
+        proposals.edit(records, ALPHA, draft.id, wish(cells=[cell, {**cell, "operator": "Alpha"}]))
+        assert proposals.submit(records, ALPHA, draft.id).status is Status.SUBMITTED
+        proposals.withdraw(records, ALPHA, draft.id)
+    # An administrator acts for several.
+    made = proposals.create(
+        records, ADMINISTRATOR, AREA, wish(cells=[{**cell, "operator": "Beta"}]),
+        organisation="Alpha", submit=True,
+    )  # fmt: skip
+    assert made.status is Status.SUBMITTED
 
 
 # -- Who may do what ------------------------------------------------------------------------

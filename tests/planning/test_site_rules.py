@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import InputError
+from data.schema import MAST_CLASSES
 from planning import site_checks, site_rules
 from planning.site_rules import Neighbour, Structure, Surroundings
 
@@ -81,7 +82,11 @@ def test_quang_nam_distinguishes_zone_and_height(zone, height_m, limit) -> None:
 def test_antennas_on_a_mast_touch_no_rule_about_building() -> None:
     shared = changed(new=False, mast_class="A2b")
     rules = {finding.rule for finding in site_checks.check(shared, Surroundings("urban"), RULES)}
-    assert rules == {"exposure"}
+    assert rules == {"exposure", "sensitive"}
+    shared = changed(new=False, mast_class="")
+    assert not site_checks.permit_required(shared, Surroundings("urban"), RULES)
+    rules = {finding.rule for finding in site_checks.check(shared, Surroundings("urban"), RULES)}
+    assert rules == {"exposure", "sensitive"}
 
 
 @pytest.mark.parametrize(
@@ -105,8 +110,59 @@ def test_classes_say_where_a_mast_stands() -> None:
     assert found(changed(mast_class="A2a"), around, "on_building").result == "not met"
     assert found(changed(mast_class="A1b", radius_m=1.3), around, "radius_max").result == "not met"
     unknown = site_checks.check(changed(mast_class=""), around, RULES)
-    assert unknown[0].rule == "mast_class"
-    assert "allowed_near" not in {finding.rule for finding in unknown}
+    assert "mast_class" in {finding.rule for finding in unknown}
+
+
+def test_without_a_class_no_rule_is_switched_off() -> None:
+    """Whether a rule is met is told where no class would change it, and never guessed."""
+    mast = changed(mast_class="", height_m=60.0)
+    near = (Neighbour("mast", "MH0001", 81.0),)
+    # Spacing holds for every class of the default set.
+    spacing = found(mast, Surroundings("urban", (), near), "spacing")
+    assert (spacing.result, spacing.measured, spacing.limit) == ("not met", 81.0, 100.0)
+    # In Quảng Nam it depends on the class: measured, and what would be asked for.
+    rules = site_rules.rules(None, "quang-nam")
+    around = Surroundings("urban", (), (Neighbour("mast", "M", 250.0),))
+    findings = [f for f in site_checks.check(mast, around, rules) if f.rule == "spacing"]
+    # The figure for masts on buildings of at most 15 m cannot be about one of 60 m.
+    assert {(f.limit, f.result) for f in findings} == {
+        (200.0, "met"), (300.0, "cannot be checked"),
+    }  # fmt: skip
+    assert all(f.measured == 250.0 for f in findings)
+    # Near a seat and in an old town only some classes may stand.
+    seat = (Neighbour("offices", "UBND", 150.0),)
+    around = Surroundings("urban", ("Old town",), (), seat, frozenset({"offices"}))
+    for rule in ("allowed_near", "allowed_in_zone"):
+        assert found(mast, around, rule).result == "cannot be checked"
+    # The permit that some classes need counts as required until the class is known.
+    permit = found(mast, Surroundings("urban"), "permit_required")
+    assert permit.result == "cannot be checked"
+    assert "A2a, A2b, A2c" in str(permit.text)
+
+
+@given(
+    st.sampled_from(("urban", "rural")),
+    st.floats(1.0, 120.0),
+    st.floats(0.0, 600.0),
+    st.sampled_from(site_rules.provinces()),
+)
+def test_an_unknown_class_is_never_better_off_than_every_class(
+    zone, height_m, distance_m, province
+) -> None:
+    rules = site_rules.rules(None, province)
+    around = Surroundings(zone, (), (Neighbour("mast", "M", distance_m),))
+    needs = [
+        site_checks.permit_required(changed(mast_class=name, height_m=height_m), around, rules)
+        for name in ("", *MAST_CLASSES)
+    ]
+    assert needs[0] is any(needs[1:])
+
+    def spacing(name: str) -> set[str]:
+        mast = changed(mast_class=name, height_m=height_m)
+        return {f.result for f in site_checks.check(mast, around, rules) if f.rule == "spacing"}
+
+    if any("not met" in spacing(name) for name in MAST_CLASSES):
+        assert spacing("") & {"not met", "cannot be checked"}
 
 
 def test_only_camouflaged_masts_near_seats_and_in_their_zones() -> None:
@@ -115,8 +171,23 @@ def test_only_camouflaged_masts_near_seats_and_in_their_zones() -> None:
     for rule in ("allowed_near", "allowed_in_zone"):
         assert found(GROUND, around, rule).result == "not met"
         assert found(changed(mast_class="A1b"), around, rule).result == "met"
-    far = Surroundings("urban", (), (), (Neighbour("offices", "UBND", 201.0),))
+    places = (Neighbour("offices", "UBND", 201.0),)
+    far = Surroundings("urban", (), (), places, frozenset({"offices"}))
     assert found(GROUND, far, "allowed_near").result == "met"
+
+
+def test_what_the_data_do_not_have_is_not_said_to_be_far() -> None:
+    nothing = Surroundings("rural")
+    assert found(GROUND, nothing, "allowed_near").result == "cannot be checked"
+    assert found(GROUND, nothing, "sensitive").result == "cannot be checked"
+    # Shops are no seats, and seats no schools.
+    shops = Surroundings("rural", known_places=frozenset({"shop"}))
+    assert found(GROUND, shops, "allowed_near").result == "cannot be checked"
+    seats = Surroundings("rural", known_places=frozenset({"town_hall"}))
+    assert found(GROUND, seats, "allowed_near").result == "met"
+    assert found(GROUND, seats, "sensitive").result == "cannot be checked"
+    schools = Surroundings("rural", known_places=frozenset({"school"}))
+    assert "sensitive" not in {f.rule for f in site_checks.check(GROUND, schools, RULES)}
 
 
 def test_exposure_is_not_met_where_people_come_near() -> None:
@@ -142,7 +213,8 @@ def test_schools_near_are_named_but_forbid_nothing() -> None:
         ("A2b", "urban", True),
         ("A2b", "rural", False),
         ("A1a", "urban", False),
-        ("", "urban", False),
+        ("", "urban", True),
+        ("", "rural", False),
     ],
 )
 def test_a_permit_is_for_bulky_masts_in_towns(mast_class, zone, required) -> None:
@@ -159,12 +231,17 @@ def test_what_is_not_met_comes_first() -> None:
 
 def test_a_shared_mast_must_be_offered_and_have_room() -> None:
     mast = {"mast_id": "M1", "owner": "B", "shareable": False, "max_tenants": 2.0}
-    offered, room = site_checks.check_shared(mast, "A", {"B", "C"}, {"A"})
+    offered, room = site_checks.check_shared(mast, {"B", "C"}, {"A"})
     assert (offered.result, room.result, room.measured) == ("not met", "not met", 3.0)
-    own, _ = site_checks.check_shared(mast, "B", {"B"}, {"B"})
-    assert own.result == "met"
+    # Nobody has to offer a mast to its owner or to those who are on it.
+    own, _ = site_checks.check_shared(mast, {"C"}, {"B"})
+    assert (own.result, str(own.text)) == ("met", "Mast M1 is the owner's own")
+    there, _ = site_checks.check_shared(mast, {"B", "C"}, {"C"})
+    assert (there.result, str(there.text)) == ("met", "The operators are on mast M1 already")
+    both, _ = site_checks.check_shared(mast, {"B"}, {"A", "B"})
+    assert both.result == "not met"
     unknown = {**mast, "max_tenants": math.nan}
-    assert site_checks.check_shared(unknown, "A", {"B"}, {"A"})[1].result == "cannot be checked"
+    assert site_checks.check_shared(unknown, {"B"}, {"A"})[1].result == "cannot be checked"
 
 
 # -- The table ------------------------------------------------------------------------------
