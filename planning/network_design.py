@@ -29,6 +29,7 @@ from planning import (
     dedicated_network,
     fibre,
     network_failures,
+    network_layers,
 )
 from planning import network_problem as numbers
 from planning.cost import CostRange
@@ -638,8 +639,8 @@ def save(result: NetworkDesign, folder: Path) -> None:
         The design.
     folder
         Where to; made if it is missing: network_design.json, design.gpkg (routes, links,
-        sites), bill.csv, bill.xlsx, links.csv (to be imported as network_links once they
-        are built) and tradeoff.csv.
+        sites), bill.csv, bill.xlsx, tradeoff.csv, fibre_segments.gpkg and network_links.csv
+        (to be imported together) and links.csv (the new links alone).
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".tmp-") as scratch:
@@ -653,7 +654,17 @@ def save(result: NetworkDesign, folder: Path) -> None:
         ):
             frame.to_file(made / "design.gpkg", layer=name, driver="GPKG", geometry_type=kind)
         csv_file.write(result.bill, made / "bill.csv")
-        csv_file.write(result.links, made / "links.csv")
+        parts = network_layers.segments(result.designer, result.choice)
+        parts.to_file(
+            made / "fibre_segments.gpkg",
+            layer="fibre_segments",
+            driver="GPKG",
+            geometry_type="MultiLineString",
+        )
+        every = network_layers.links(result.designer, result.choice)
+        csv_file.write(every, made / "network_links.csv")
+        alone = network_layers.new_links(result.designer, result.choice)
+        csv_file.write(alone, made / "links.csv")
         listed = result.sites.assign(weight=result.sites["criticality"])
         bill_workbook.write(result.bill, listed, made / "bill.xlsx")
         csv_file.write(result.tradeoff, made / "tradeoff.csv")

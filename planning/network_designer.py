@@ -721,7 +721,7 @@ class Designer:
             return (str(piece),)
         if self.is_lead[stretch]:
             return ()
-        return (f"NEW-R{stretch}",)
+        return (self.problem.new_section(stretch),)
 
     @cached_property
     def is_lead(self) -> Bools:
@@ -733,7 +733,9 @@ class Designer:
         stretches = np.unique(choice.whole.stretch[choice.chosen])
         piece = self.problem.piece[stretches]
         new = stretches[(piece == None) & ~self.is_lead[stretches]]  # noqa: E711
-        names = np.array([f"NEW-R{stretch}" for stretch in new.tolist()], dtype=object)
+        names = np.array(
+            [self.problem.new_section(stretch) for stretch in new.tolist()], dtype=object
+        )
         there = self.problem.pieces
         return gpd.GeoDataFrame(
             {"segment_id": np.r_[there["segment_id"].to_numpy(dtype=object), names]},

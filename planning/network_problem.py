@@ -112,7 +112,10 @@ class Problem:
     piece
         Name of the duct section of each stretch that follows one, else None.
     pieces
-        Duct sections as they are cut for the design: segment_id and geometry.
+        Duct sections as they are cut for the design: segment_id, row (position of the
+        segment among those of the inventory) and geometry.
+    parts
+        Names of the sections of each segment that a stretch follows.
     route
         The route of every live link in these pieces.
     """
@@ -131,7 +134,21 @@ class Problem:
     n_nodes: int
     piece: NDArray[np.object_]
     pieces: gpd.GeoDataFrame
+    parts: dict[str, tuple[str, ...]]
     route: tuple[tuple[str, ...], ...]
+
+    def new_section(self, stretch: int) -> str:
+        """Return the name of a duct section that is built along a stretch."""
+        return f"{self._new}{stretch}"
+
+    @cached_property
+    def _new(self) -> str:
+        """What names of new sections begin with; another design's may be recorded."""
+        prefix, number = "NEW-R", 1
+        while self.pieces["segment_id"].str.startswith(prefix).any():
+            number += 1
+            prefix = f"NEW{number}-R"
+        return prefix
 
     @property
     def usable(self) -> Ints:
@@ -264,6 +281,7 @@ def prepare(
         first + len(live.sites),
         piece,
         pieces,
+        parts,
         route,
     )
 
@@ -338,22 +356,31 @@ def _pieces(
     graph = task.graph
     piece = np.full(len(task.edges.tail), None, dtype=object)
     if inventory.segments is None or not len(inventory.segments):
-        empty = gpd.GeoDataFrame({"segment_id": []}, geometry=[], crs=graph.crs)
+        columns = {"segment_id": np.zeros(0, object), "row": np.zeros(0, np.int64)}
+        empty = gpd.GeoDataFrame(columns, geometry=[], crs=graph.crs)
         return piece, empty, {}
     names = inventory.segments["segment_id"].to_numpy(dtype=object)
     mine = np.flatnonzero(graph.layer == "fibre_segments")
     count = np.bincount(graph.row[mine], minlength=len(names))
+    taken = set(names.tolist())
     parts: dict[str, list[str]] = {}
     for edge in mine.tolist():
         row = int(graph.row[edge])
         name = str(names[row])
         known = parts.setdefault(name, [])
-        known.append(name if count[row] == 1 else f"{name}/{len(known) + 1}")
+        number = len(known) + 1
+        while f"{name}/{number}" in taken:
+            number += 1
+        known.append(name if count[row] == 1 else f"{name}/{number}")
+        taken.add(known[-1])
         piece[edge] = known[-1]
     whole = np.flatnonzero(count == 0)
     lines = np.r_[graph.line[mine], inventory.segments.geometry.to_numpy()[whole]]
     sections = gpd.GeoDataFrame(
-        {"segment_id": np.r_[piece[mine], names[whole]].astype(object)},
+        {
+            "segment_id": np.r_[piece[mine], names[whole]].astype(object),
+            "row": np.r_[graph.row[mine], whole].astype(np.int64),
+        },
         geometry=lines,
         crs=graph.crs,
     )
@@ -458,7 +485,7 @@ def _groups(problem: Problem, stretch: Ints) -> dict[str, Ints]:
     n_leads = int((stretch[bare] >= problem.task.graph.n_edges).sum())
     every = np.r_[lines, edges.line[stretch[bare]]]
     near = beside(every, every[: len(lines) + n_leads], TRENCH_M)
-    names = np.r_[names, [f"NEW-R{number}" for number in stretch[bare[:n_leads]].tolist()]]
+    names = np.r_[names, [problem.new_section(n) for n in stretch[bare[:n_leads]].tolist()]]
     edges_of |= {names[len(lines) + k]: [int(bare[k])] for k in range(n_leads)}
     found: dict[str, Ints] = {}
     partner: dict[int, list[int]] = {}

@@ -553,6 +553,12 @@ def _bill(area: Workspace, made: Made) -> None:
                 "design.gpkg",
                 "application/geopackage+sqlite3",
             ),
+            (
+                _("Fibre routes to import (GeoPackage)"),
+                "fibre_segments.gpkg",
+                "application/geopackage+sqlite3",
+            ),
+            (_("Links to import (CSV)"), "network_links.csv", "text/csv"),
             (_("Cost against what it brings (CSV)"), "tradeoff.csv", "text/csv"),
             (_("All figures (JSON)"), "network_design.json", "application/json"),
         ):
@@ -565,3 +571,10 @@ def _bill(area: Workspace, made: Made) -> None:
                 on_click="ignore",
                 key=f"design-{name}",
             )
+    st.caption(
+        _(
+            "To enter the design into the inventory, import the fibre routes first, then the links "
+            "that run through them, each in place of the whole layer; both hold what is there and, "
+            "as planned, what is new."
+        )
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -16,6 +17,8 @@ from planning import network_design, network_failures, network_phases, network_p
 from tests.areas import small_area, write_area
 
 Outcome = tuple[int, str, str]
+
+SITES, LINKS, SEGMENTS = "network_sites", "network_links", "fibre_segments"
 Cli = Callable[..., Outcome]
 
 
@@ -113,14 +116,54 @@ def test_a_design_is_told_and_written(cli, workspace, tmp_path) -> None:
         "bill.csv",
         "bill.xlsx",
         "design.gpkg",
+        "fibre_segments.gpkg",
         "links.csv",
         "network_design.json",
+        "network_links.csv",
         "tradeoff.csv",
     ]
     table = pd.read_csv(tmp_path / "tradeoff.csv")
     assert f"{table['cost'].iloc[-1]:,.0f}: " in out
     sites = gpd.read_file(tmp_path / "design.gpkg", layer="sites")
     assert int(sites["connected"].sum()) == written["connected"]
+
+
+def test_a_design_that_is_imported_protects_what_it_says(workspace, tmp_path) -> None:
+    made = network_design.design(
+        workspace,
+        network_design.NetworkDesignRequest(protect=("all",), points=0, time_limit_s=1.0),
+    )
+    out = tmp_path / "out"
+    network_design.save(made, out)
+    new = made.links["link_id"].tolist()
+
+    def built(name: str, file: str, *more: str) -> set[str]:
+        """Import links once they are built; return the sites that no cut takes off."""
+        there = Workspace.open(shutil.copytree(workspace.folder, tmp_path / name))
+        links = pd.read_csv(out / file)
+        links["status"] = links["status"].where(~links["link_id"].isin(new), "existing")
+        links.to_csv(out / "built.csv", index=False)
+        sites = there.read("network_sites")
+        done = sites["site_id"].isin(made.sites.loc[made.sites["connected"], "site_id"])
+        sites["status"] = sites["status"].mask(done, "connected")
+        sites["connected_on"] = sites["connected_on"].mask(done)
+        there.write({"network_sites": sites}, {"network_sites": there.provenance()[SITES]})
+        for layer, path in ((SEGMENTS, "fibre_segments.gpkg"), (LINKS, "built.csv")):
+            if layer == LINKS or not more:
+                words = ["data", "import", layer, str(out / path), *more]
+                assert command_line.main([*words, "--workspace", str(there.folder)]) == 0
+        after = Workspace.open(there.folder)
+        found = network_failures.analyse(after, states=500, loads=False).sites
+        return set(found.loc[found["safe_link"] & found["safe_duct"], "site_id"])
+
+    said = set(made.sites.loc[made.sites["protected"], "site_id"])
+    assert len(said) > made.summary["protected_before"] + 1
+    assert any("/" in name for route in made.links["route"] for name in route.split(";"))
+    assert built("together", "network_links.csv") == said
+    # The new links alone name whole segments, which more links seem to share.
+    alone = pd.read_csv(out / "links.csv")["route"].str.cat(sep=";")
+    assert "/" not in alone
+    assert built("alone", "links.csv", "--add") <= said
 
 
 def test_a_budget_and_a_day_reach_the_design(cli, workspace, tmp_path) -> None:

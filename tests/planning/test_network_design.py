@@ -19,7 +19,7 @@ import shapely
 
 from data import schema
 from data.errors import CancelledError, InputError
-from planning import cost, dedicated_network, network_design, network_phases
+from planning import cost, dedicated_network, network_design, network_layers, network_phases
 from planning.network_budget import SharedWays
 from planning.network_design import NetworkDesign, NetworkDesignRequest
 from planning.network_designer import Choice, Designer
@@ -524,6 +524,43 @@ def test_new_links_are_rows_of_the_layer(ringed) -> None:
         assert set(schema.route_segments(route)) <= known
 
 
+def test_a_design_is_written_as_layers_to_be_imported(tmp_path: Path) -> None:
+    # A duct of which a site is led off half way, and a new stretch of an earlier design.
+    ducts = segments([(0, 0), (2000, 0)], [(0, 4000), (900, 4000)], cores=24, used=4)
+    ducts["segment_id"] = ["F0", "NEW-R1"]
+    places = [
+        ((0, 0), {}),
+        ((2000, 0), {"status": "connected", "role": "aggregation"}),
+        ((1000, 0), {}),
+        ((2000, 800), {}),
+    ]
+    links = [
+        (0, 1, {"route": "F0"}),
+        (0, 1, {"route": "NEW-R1;F0", "status": "planned"}),
+    ]
+    street = roads([(2000, 0), (2000, 800)])
+    there = area(tmp_path, places, links, roads=street, fibre_segments=ducts)
+    result = network_design.design(there, quick())
+    parts = network_layers.segments(result.designer, result.choice).set_index("segment_id")
+    (new,) = set(parts.index) - {"F0/1", "F0/2", "NEW-R1"}
+    assert new.startswith("NEW2-R")
+    assert parts.loc[new, ["segment_type", "status"]].tolist() == ["aerial", "planned"]
+    assert parts.loc[new, ["cores", "cores_used"]].tolist() == [12, 2]
+    assert parts.geometry.length[["F0/1", "F0/2", new]].tolist() == [1000.0, 1000.0, 800.0]
+    assert parts["cores"][["F0/1", "F0/2", "NEW-R1"]].tolist() == [24, 24, 24]
+    # Site S2 lies half way: one of the halves carries its link.
+    assert sorted(parts["cores_used"][["F0/1", "F0/2"]]) == [4, 6]
+    assert parts["cores_used"]["NEW-R1"] == 4
+    every = network_layers.links(result.designer, result.choice).set_index("link_id")
+    assert every.loc[["L0", "L1"], "route"].tolist() == ["F0/1;F0/2", "NEW-R1;F0/1;F0/2"]
+    assert every["status"].value_counts().to_dict() == {"planned": 3, "existing": 1}
+    assert sorted(every["route"].iloc[2:]) in (["F0/1", new], ["F0/2", new])
+    alone = network_layers.new_links(result.designer, result.choice)
+    assert sorted(alone["route"]) == ["F0", new]
+    bare = network_design.design(area(tmp_path, places, roads=street), quick())
+    assert network_layers.segments(bare.designer, bare.choice)["status"].eq("planned").all()
+
+
 def test_a_design_is_written(ringed, tmp_path: Path) -> None:
     _, result = ringed
     network_design.save(result, tmp_path)
@@ -539,9 +576,11 @@ def test_a_design_is_written(ringed, tmp_path: Path) -> None:
     assert bill["typical"].sum() == pytest.approx(result.cost.typical)
     assert openpyxl.load_workbook(tmp_path / "bill.xlsx").sheetnames[0] == "Bill of quantities"
     assert len(pd.read_csv(tmp_path / "tradeoff.csv")) == len(result.tradeoff)
-    assert pd.read_csv(tmp_path / "links.csv")["from_site"].tolist() == (
-        result.links["from_site"].tolist()
-    )
+    for name in ("links.csv", "network_links.csv"):
+        table = pd.read_csv(tmp_path / name)
+        assert table["from_site"].tolist() == result.links["from_site"].tolist()
+    parts = gpd.read_file(tmp_path / "fibre_segments.gpkg")
+    assert set(parts["segment_id"]) == set(result.inventory.segments["segment_id"])
 
 
 def test_a_design_can_be_cancelled(ringed) -> None:
