@@ -375,7 +375,10 @@ def _detail(found: WhiteSpots, spot: pd.Series) -> None:
     st.dataframe(
         pd.DataFrame(
             {
-                _("Remedy"): [_(KINDS[kind]) for kind in own["kind"]],
+                _("Remedy"): [
+                    _remedy(kind, said)
+                    for kind, said in zip(own["kind"], own["against_rules"], strict=True)
+                ],
                 _("How"): [translate(found.details[k]) for k in own.index],
                 _("Mast"): [formats.NOTHING if pd.isna(name) else name for name in own["mast_id"]],
                 _("Covers"): [formats.percent(share, 0) for share in own["closes"]],
@@ -389,15 +392,15 @@ def _detail(found: WhiteSpots, spot: pd.Series) -> None:
                 _("People for a thousand million"): [
                     formats.number(v) for v in own["people_per_billion"]
                 ],
-                _("Against the local rules"): [
-                    "; ".join(translate(said) for said in found.against[k]) or formats.NOTHING
-                    for k in own.index
-                ],
             }
         ),
         hide_index=True,
         width="stretch",
     )
+    for k in own.index[own["against_rules"] != ""]:
+        what = style.plain(translate(found.details[k]))
+        why = style.plain("; ".join(translate(each) for each in found.against[k]))
+        st.caption(_("Against the local rules ({how}): {why}.", how=what, why=why))
 
 
 def _obstacle_line(row: Any) -> str:
