@@ -102,6 +102,7 @@ RESULTS = {
 #: Sites that a requirement is about.
 NORM_SITES = {
     "all": mark("all sites"),
+    "central": mark("central sites"),
     "province": mark("sites of the province"),
     "district": mark("sites of districts"),
     "commune": mark("sites of communes"),

@@ -306,6 +306,8 @@ def date(description: str) -> pa.Column:
 
 
 LEVELS = ("province", "district", "commune")
+#: Of agencies: above the zones there are those of the centre.
+SITE_LEVELS = ("central", *LEVELS)
 TECHNOLOGIES = ("2G", "3G", "4G", "5G")
 MAST_CLASSES = ("A1a", "A1b", "A2a", "A2b", "A2c")
 MAST_STATUSES = ("existing", "planned", "removed")
@@ -617,7 +619,9 @@ NETWORK_SITES = Layer(
             "site_id": text("Identifier of the site", required=True, unique=True),
             "name": text("Name", nullable=True),
             "agency": text("Agency that sits there", nullable=True),
-            "level": choice("Administrative level of the agency", LEVELS, required=True),
+            "level": choice(
+                "Administrative level of the agency, or central", SITE_LEVELS, required=True
+            ),
             "zone_code": text("Code of the zone that the agency governs or lies in", nullable=True),
             "address": text("Address", nullable=True),
             "role": choice(

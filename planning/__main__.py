@@ -1181,8 +1181,8 @@ def _add_network_design_options(design: argparse.ArgumentParser) -> None:
         type=_words,
         default=(),
         metavar="district,…",
-        help="sites that no single link or duct section shall cut off: province, district, "
-        "commune, aggregation, access, critical, endpoint or all (default: none)",
+        help="sites that no single link or duct section shall cut off: central, province, "
+        "district, commune, aggregation, access, critical, endpoint or all (default: none)",
     )
     design.add_argument(
         "--on",

@@ -52,6 +52,7 @@ _COLUMNS = (
 #: Which sites a requirement can be about -> which those are.
 SITES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "all": lambda sites: pd.Series(True, index=sites.index),
+    "central": lambda sites: sites["level"] == "central",
     "province": lambda sites: sites["level"] == "province",
     "district": lambda sites: sites["level"] == "district",
     "commune": lambda sites: sites["level"] == "commune",

@@ -40,6 +40,9 @@ Step = Literal["month", "quarter", "year"]
 #: All levels together, where a figure is by level.
 ALL = "all"
 
+#: The provider of links that do not name one, where all must be listed.
+UNKNOWN = "not known"
+
 #: The layers of the network.
 SITES, LINKS = "network_sites", "network_links"
 
@@ -443,7 +446,8 @@ class NetworkStatus:
     figures
         One row for each figure: measure, zone (row in the layer `zones`, -1 for the whole
         area), code, name, zone_level, valid_from, level (of the sites), group (provider
-        or medium, or which value), count, of, share, value, unit.
+        or medium, or which value), count, of, share, value, unit. Of the price of leased
+        links (measure ``"lease"``), count of the links have one, and value is their sum.
     sites
         The sites that exist on the day, with `connected`, `reachable`, `providers`,
         `links` (how many are live) and `best_mbps` (of the largest live link).
@@ -534,6 +538,7 @@ def status(source: Workspace | Inventory, on: str | dt.date | None = None) -> Ne
         _shares(counted & base, base, sites["level"], pd.concat([whole, member])),
         _groups(sites, live),
         _bandwidth(sites),
+        _leases(live),
         _zones_with_rooms(sites, member, zones),
     ]
     # The first part has the columns even without a row.
@@ -654,12 +659,18 @@ def _shares(
     return pd.concat(parts, ignore_index=True)
 
 
+def _levels_in(level: pd.Series) -> list[str]:
+    """Return all levels together, and those that are there, the highest first."""
+    there = set(level)
+    return [ALL, *(name for name in schema.SITE_LEVELS if name in there)]
+
+
 def _groups(sites: gpd.GeoDataFrame, live: Network) -> pd.DataFrame:
     """Count connected sites by provider and by equipment, and live links by medium."""
     rows: list[dict[str, Any]] = []
     connected = sites[sites["connected"]]
     named = connected["providers"].str.split("; ")
-    for level in (ALL, *(name for name in schema.LEVELS if (connected["level"] == name).any())):
+    for level in _levels_in(connected["level"]):
         mine = named if level == ALL else named[connected["level"] == level]
         counts = mine.explode().replace("", np.nan).dropna().value_counts()
         rows += [
@@ -683,7 +694,7 @@ def _bandwidth(sites: gpd.GeoDataFrame) -> pd.DataFrame:
     """Return least, middle and greatest bandwidth of the connected sites of each level."""
     rows: list[dict[str, Any]] = []
     connected = sites[sites["connected"]]
-    for level in (ALL, *(name for name in schema.LEVELS if (connected["level"] == name).any())):
+    for level in _levels_in(connected["level"]):
         mine = connected if level == ALL else connected[connected["level"] == level]
         for measure, column in (("bandwidth", "best_mbps"), ("bandwidth_need", "bandwidth_mbps")):
             known = mine[column].dropna()
@@ -704,6 +715,46 @@ def _bandwidth(sites: gpd.GeoDataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(zone=-1) if rows else pd.DataFrame()
 
 
+def _leases(live: Network) -> pd.DataFrame:
+    """Count leased links and add up their price of a month, by provider and level.
+
+    A link counts at the lower level of its two ends: it is there to connect that one. Who
+    runs a link together with others is paid together with them.
+    """
+    if not len(live.links):
+        return pd.DataFrame()
+    order = live.sites["level"].map(schema.SITE_LEVELS.index).to_numpy(np.int64)
+    lower = np.maximum(order[live.tail], order[live.head])
+    level = pd.Series([schema.SITE_LEVELS[k] for k in lower.tolist()], index=live.links.index)
+    links = live.links.assign(
+        level=level,
+        group=["; ".join(schema.listed(name)) or UNKNOWN for name in live.links["provider"]],
+    )
+    leased = links[links["ownership"] == "leased"]
+    rows: list[dict[str, Any]] = []
+    for name in _levels_in(level):
+        known = links["ownership"].notna() & ((level == name) | (name == ALL))
+        mine = leased if name == ALL else leased[leased["level"] == name]
+        row = {"measure": "leased", "level": name, "group": ""}
+        rows.append(row | {"count": len(mine), "of": int(known.sum())})
+        for group in ("", *sorted(set(mine["group"]))):
+            prices = (mine if not group else mine[mine["group"] == group])["cost_month"]
+            if len(prices):
+                rows.append(
+                    row
+                    | {
+                        "measure": "lease",
+                        "group": group,
+                        "count": int(prices.notna().sum()),
+                        "of": len(prices),
+                        # Without any price it is not known, rather than nothing.
+                        "value": float(prices.sum(min_count=1)),
+                        "unit": "a month",
+                    }
+                )
+    return pd.DataFrame(rows).assign(zone=-1)
+
+
 def _zones_with_rooms(
     sites: gpd.GeoDataFrame, member: pd.DataFrame, zones: gpd.GeoDataFrame | None
 ) -> pd.DataFrame:
@@ -711,7 +762,7 @@ def _zones_with_rooms(
     if zones is None or not len(zones):
         return pd.DataFrame()
     rows = []
-    order = {name: number for number, name in enumerate(schema.LEVELS)}
+    order = {name: number for number, name in enumerate(schema.SITE_LEVELS)}
     zone_level = zones["level"].map(order)
     site_level = sites["level"].map(order).to_numpy(np.int64)[member["site"]]
     with_room = sites["video_conference"].to_numpy(bool)[member["site"]]
@@ -750,7 +801,7 @@ def _named(figures: pd.DataFrame, zones: gpd.GeoDataFrame | None) -> pd.DataFram
             found = zones[theirs].astype(object).loc[figures.loc[inside, "zone"]]
             texts[inside] = found.where(found.notna(), None).to_numpy()
         figures[ours] = pd.Series(texts, index=figures.index, dtype=object)
-    order = {name: number for number, name in enumerate((ALL, *schema.LEVELS))}
+    order = {name: number for number, name in enumerate((ALL, *schema.SITE_LEVELS))}
     rank = figures["level"].map(order)
     figures = figures.assign(_rank=rank, _row=range(len(figures)))
     figures["_measure"] = pd.factorize(figures["measure"])[0]
@@ -813,7 +864,7 @@ def timeline(
         )
     spans = _SiteDays(sites)
     level = sites["level"].to_numpy(dtype=object)
-    known = [ALL, *(name for name in schema.LEVELS if (level == name).any())]
+    known = _levels_in(sites["level"])
     rows = []
     for day in _ends(first, last, months[step]):
         exists, connected = spans.on(day)

@@ -30,8 +30,9 @@ MEASURES = {
     "household": message("Households"),
 }
 
-#: Administrative levels, the widest first.
+#: Administrative levels and that of central agencies, the widest first.
 LEVELS = {
+    "central": message("Central"),
     "province": message("Province"),
     "district": message("District"),
     "commune": message("Commune"),

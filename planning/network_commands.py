@@ -99,10 +99,30 @@ def _print_state(content: Mapping[str, Any], state: NetworkStatus) -> None:
             print(f"  provider {entry['group']}: {_of(entry)} of the connected sites")
     for entry in content["equipment"]:
         print(f"  {entry['group']}: at {_of(entry)} of the connected sites")
+    _print_leases(content)
     for entry in content["zones_with_conference"]:
         print(f"  zones of level {entry['level']} with an endpoint: {_of(entry)}")
     for note in content["notes"]:
         print(note)
+
+
+def _print_leases(content: Mapping[str, Any]) -> None:
+    """Print what leased links cost a month; prices that are missing are counted."""
+    for leased in content["leased"][:1]:
+        silent = content["links"] - leased["of"]
+        doubt = f"; {silent} links do not say whether they are own or leased" if silent else ""
+        print(f"  leased links: {_of(leased)}{doubt}")
+    for entry in content["leases"]:
+        who = entry.get("group", "all providers")
+        where = "" if entry["level"] == "all" else f", {entry['level']}"
+        missing = entry["of"] - entry["count"]
+        paid = (
+            f"{entry['value']:,.0f} {content['currency']} {entry['unit']}"
+            if "value" in entry
+            else "price not known"
+        )
+        without = f", {missing} of them without a price" if missing else ""
+        print(f"    {who}{where}: {paid} for {entry['of']} links{without}")
 
 
 def _of(figure: Mapping[str, Any]) -> str:

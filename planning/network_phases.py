@@ -224,7 +224,7 @@ def _classes(designer: Designer, projects: Sequence[Project], priority: str) -> 
         if priority == "criticality":
             rank = 6 - round(float(site["criticality"]))
         elif priority == "level":
-            rank = 1 + schema.LEVELS.index(site["level"])
+            rank = 1 + schema.SITE_LEVELS.index(site["level"])
         found.append(rank + (_SECOND_WAYS if project[0] == "protect" else 0))
     return found
 
@@ -236,7 +236,7 @@ def _named_classes(classes: pd.DataFrame, priority: str) -> pd.DataFrame:
     missing = [None] * len(classes)
     named, index = classes.copy(), classes.index
     numbers = 6 - rank if priority == "criticality" else missing
-    levels = [schema.LEVELS[k - 1] for k in rank.tolist()] if priority == "level" else missing
+    levels = [schema.SITE_LEVELS[k - 1] for k in rank.tolist()] if priority == "level" else missing
     named.insert(1, "kind", np.where(number > _SECOND_WAYS, "protect", "connect").astype(object))
     named.insert(2, "criticality", pd.Series(numbers, index, "Int64"))
     named.insert(3, "level", pd.Series(levels, index, object))

@@ -18,7 +18,7 @@ from coverage.own_table import read_own_table
 from data import csv_file, vintages
 from data.errors import InputError, Message, message
 from data.store import Workspace
-from planning import resilience
+from planning import cost, resilience
 from planning.dedicated_network import (
     LINKS,
     SHARES,
@@ -346,6 +346,9 @@ def summary(
         "equipment": _listed(whole, "equipment"),
         "media": _listed(whole, "links"),
         "bandwidth": _listed(whole, "bandwidth") + _listed(whole, "bandwidth_need"),
+        "leased": _listed(whole, "leased"),
+        "leases": _listed(whole, "lease"),
+        "currency": currency(workspace),
         "zones_with_conference": _listed(whole, "zones_with_conference"),
         "risk_groups": {
             kind: sum(name.startswith(f"{kind}:") for name in state.network.risk_groups)
@@ -362,6 +365,27 @@ def summary(
             "definitions": {name: f"count of {base}" for name, base in SHARES.items()},
         },
     }
+
+
+def currency(workspace: Workspace) -> str:
+    """Return the currency of the unit costs, in which the prices of links are.
+
+    Parameters
+    ----------
+    workspace
+        The study area.
+
+    Returns
+    -------
+    str
+        ISO 4217 code.
+
+    Raises
+    ------
+    InputError
+        As `planning.cost.unit_costs` does.
+    """
+    return next(iter(cost.unit_costs(workspace.folder).values())).currency
 
 
 def _share(row: Mapping[Any, Any]) -> dict[str, Any]:

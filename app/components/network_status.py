@@ -14,7 +14,15 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, labels
-from app.components import download, figure_facts, how, network_data, network_map, style
+from app.components import (
+    download,
+    figure_facts,
+    how,
+    network_data,
+    network_leases,
+    network_map,
+    style,
+)
 from app.components.kept import keep
 from app.i18n import _, language, mark, translate
 from app.legend import Entry
@@ -55,6 +63,7 @@ STATES = {
 
 LEVEL_COLOURS = {
     ALL: "#12303d",
+    "central": "#b8860b",
     "province": "#c2185b",
     "district": "#6b4c9a",
     "commune": "#1d7f8c",
@@ -122,6 +131,7 @@ def show(area: Workspace) -> None:
     with narrow:
         _timeline(network_data.timeline(area), day)
         _groups(state)
+    network_leases.show(area, state)
     _zones(state)
     claims = network_data.claims(area, state)
     if len(claims):
@@ -130,6 +140,8 @@ def show(area: Workspace) -> None:
     st.subheader(_("Requirements"))
     found = network_data.findings(area, day)
     _requirements(found, state)
+    for note in compliance.notes(state, compliance.norms(area.folder)):
+        st.caption(translate(note))
     _downloads(area, state, found)
 
 

@@ -141,6 +141,34 @@ def test_evidence_is_said_in_vietnamese(speak) -> None:
         )
 
 
+def test_the_prices_of_leased_links_are_shown_and_missing_ones_counted(start, own) -> None:
+    links = own.read("network_links")
+    leased = links.index[links["ownership"] == "leased"]
+    price = links["cost_month"].where(links.index != leased[0])
+    changed = links.assign(
+        cost_month=price, ownership=links["ownership"].where(links["ownership"] != "own")
+    )
+    own.write({"network_links": changed}, {"network_links": own.provenance()["network_links"]})
+    state = dedicated_network.status(own)
+    row = state.figures[state.figures["measure"] == "lease"].iloc[0]
+    assert (row["group"], row["of"] - row["count"]) == ("", 1)
+    app = start(own, "network", "en")
+    healthy(app)
+    said = re.sub(r"\s+", " ", texts(app).replace("\u00a0", " "))
+    paid = money.written(row["value"], "VND").replace("\u00a0", " ")
+    assert f"{paid} {row['count']} of {row['of']} links have a price" in said
+    silent = len(state.network.links) - row["of"]
+    assert silent > 0
+    assert f"own or leased, and are not in the table: {silent}." in said
+    said = texts(start(own, "network", "vi"))
+    assert "Mọi nhà cung cấp" in said
+
+
+def test_requirements_that_end_are_told_on_the_page(start, bare) -> None:
+    app = start(bare, "network", "vi")
+    assert any("muộn nhất 30/06/2025" in item.value for item in app.caption)
+
+
 def test_an_own_table_of_requirements_counts_at_once(start, own) -> None:
     app = start(own, "network", "en")
     assert "an approved security level" in texts(app)

@@ -83,7 +83,7 @@ def inventories(draw: st.DrawFn, *, with_ends: bool = True) -> Inventory:
         rows.append(
             {
                 "site_id": f"S{k}",
-                "level": draw(st.sampled_from(schema.LEVELS)),
+                "level": draw(st.sampled_from(schema.SITE_LEVELS)),
                 "zone_code": draw(st.sampled_from([None, "P", "D1", "C1", "C3", "unknown"])),
                 "role": "hub" if k == 0 else "access",
                 "status": status,

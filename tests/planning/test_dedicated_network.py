@@ -20,8 +20,8 @@ from data import schema
 from data.errors import InputError
 from data.store import Workspace
 from planning import __main__ as command_line
+from planning import compliance, network_report
 from planning import dedicated_network as network
-from planning import network_report
 from planning.dedicated_network import Inventory
 from tests.data import samples
 from tests.planning.networks import DAYS, inventories, links, sites, zones
@@ -77,7 +77,7 @@ def test_figures_are_what_counting_one_by_one_gives(inventory: Inventory, day: s
                     best[end] = max(best.get(end, 0.0), capacity)
     hubs = {row["site_id"] for row in there if row["role"] == "hub"} & on
     reached = set().union(*(nx.node_connected_component(graph, hub) for hub in hubs))
-    for level in ("all", *schema.LEVELS):
+    for level in ("all", *schema.SITE_LEVELS):
         mine = [row for row in there if level in ("all", row["level"])]
         with_need = [
             row
@@ -264,6 +264,61 @@ def test_days_that_the_state_as_recorded_takes_no_notice_of_are_told() -> None:
     later = network.status(Inventory(frame, lines), "2026-11-29")
     assert later.figure("connected") == (3, 3)
     assert not any("last day" in str(note) for note in network_report.notes(later))
+
+
+def test_sites_of_central_agencies_are_a_level_of_their_own() -> None:
+    frame = sites(
+        [
+            {"role": "hub", "level": "central", "at": (10.0, 10.0), "video_conference": True},
+            {"level": "province", "at": (20.0, 10.0)},
+            {"level": "commune", "at": (30.0, 10.0)},
+        ]
+    )
+    state = network.status(Inventory(frame, links([]), zones()))
+    rows = state.figures[(state.figures["measure"] == "connected") & (state.figures["zone"] == -1)]
+    assert rows["level"].tolist() == ["all", "central", "province", "commune"]
+    # It stands in a province, and is no endpoint of the province's own agencies.
+    assert state.figure("zones_with_conference", "province") == (0, 1)
+    found = {each.norm.norm: each for each in compliance.check(state, compliance.norms())}
+    assert (found["connected-central"].count, found["connected-central"].of) == (1, 1)
+    assert found["availability-central"].result == "met"
+
+
+def test_prices_of_leased_links_are_added_up_and_missing_ones_counted() -> None:
+    frame = sites([{"role": "hub", "level": "province"}, {"level": "province"}, {}, {}])
+    ends = [
+        ("S0", "S1", "A", "leased", 5.0),
+        ("S0", "S2", "A", "leased", 3.0),
+        ("S0", "S2", "B; A", "leased", np.nan),
+        ("S1", "S3", None, "leased", 2.0),
+        ("S2", "S3", "A", "own", 100.0),
+        ("S1", "S2", "A", None, 50.0),
+    ]
+    names = ("from_site", "to_site", "provider", "ownership", "cost_month")
+    lines = links([dict(zip(names, row, strict=True)) for row in ends])
+    state = network.status(Inventory(frame, lines))
+    rows = state.figures[state.figures["measure"] == "lease"]
+    found = {
+        (row.level, row.group): (row.count, row.of, row.value)
+        for row in rows.drop(columns="name").itertuples(index=False)
+    }
+    nothing = found.pop(("commune", "B; A"))
+    assert nothing[:2] == (0, 1)
+    assert math.isnan(nothing[2])
+    assert math.isnan(found.pop(("all", "B; A"))[2])
+    # A link counts at the lower level of its ends.
+    assert found == {
+        ("all", ""): (3, 4, 10.0),
+        ("all", "A"): (2, 2, 8.0),
+        ("all", "not known"): (1, 1, 2.0),
+        ("province", ""): (1, 1, 5.0),
+        ("province", "A"): (1, 1, 5.0),
+        ("commune", ""): (2, 3, 5.0),
+        ("commune", "A"): (1, 1, 3.0),
+        ("commune", "not known"): (1, 1, 2.0),
+    }
+    assert state.figure("leased") == (4, 5)
+    assert state.figure("leased", "commune") == (3, 4)
 
 
 def test_equipment_is_counted_by_the_connected_sites_that_have_it() -> None:
