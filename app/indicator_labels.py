@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
 from app import formats, labels
 from app.i18n import _, language, mark, translate
 from data.errors import Message
 from planning import names
+from planning.indicator_definitions import Definition
 
 KINDS = {
     "figure": mark("figure"),
@@ -41,6 +43,14 @@ def unit(code: str) -> str:
 def denominator(code: str) -> str:
     """Name what a share is of; empty is "not stated", a user's own keeps its name."""
     return labels.named(names.DENOMINATORS, code) if code else _("not stated")
+
+
+def code(name: str, known: Mapping[str, Message]) -> str:
+    """Return the code of a unit or denominator that somebody names; others stay as they are."""
+    typed = name.strip()
+    return next(
+        (code for code in known if labels.named(known, code).casefold() == typed.casefold()), typed
+    )
 
 
 def relation(code: str) -> str:
@@ -145,8 +155,13 @@ def said(sentence: Message) -> str:
     str
         The sentence.
     """
-    values = {
-        name: numbers(str(value)) if name in _WITH_NUMBERS else value
-        for name, value in sentence.values.items()
-    }
+    values = {name: _field(name, value) for name, value in sentence.values.items()}
     return translate(Message(sentence.template, values))
+
+
+def _field(name: str, value: object) -> object:
+    if isinstance(value, Definition):
+        return value.title(language())
+    if isinstance(value, Message):
+        return said(value)
+    return numbers(str(value)) if name in _WITH_NUMBERS else value

@@ -6,8 +6,28 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from app import formats, labels
+from app import formats, i18n, labels
 from app.i18n import _, language
+
+
+def number_labels(unit: str = "") -> str:
+    """Return how an axis labels its numbers, as an expression of Vega.
+
+    Parameters
+    ----------
+    unit
+        Sign behind each number: empty or "%".
+
+    Returns
+    -------
+    str
+        For `altair.Axis(labelExpr=…)`; separators are those of the language in use.
+    """
+    label = "format(datum.value, ',.6~f')"
+    if language() == "vi":
+        label = f"replace(replace(replace({label}, /,/g, ' '), '.', ','), / /g, '.')"
+    sign = i18n.percent_sign() if unit == "%" else ""
+    return f"{label} + '{sign}'" if sign else label
 
 
 def show_zones(

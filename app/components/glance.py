@@ -99,6 +99,8 @@ def _tile(row: Row, past: list[Any], before: dict[str, float] | None) -> str:
         if not math.isnan(reported):
             said = indicator_labels.value(reported, unit)
             facts.append(_line(_("reported: {value}", value=said), "ps-said"))
+            if not _of_the_same(row):
+                facts.append(_line(_("of what is not stated"), "ps-small ps-flag"))
     return (
         f'<div class="ps-tile"><span class="ps-name">{escape(indicator_labels.title(row))}</span>'
         f"{whole}{main}{_bar(row)}{''.join(facts)}{_target(row)}"
@@ -131,9 +133,14 @@ def _bar(row: Row) -> str:
         parts.append(
             f'<i style="left:{_percent(low)};width:calc({_percent(high)} - {_percent(low)})"></i>'
         )
-    if not math.isnan(row["reported"]):
+    if not math.isnan(row["reported"]) and _of_the_same(row):
         parts.append(f'<b style="left:{_percent(row["reported"])}"></b>')
     return f'<span class="ps-bar ps-wide" aria-hidden="true">{"".join(parts)}</span>'
+
+
+def _of_the_same(row: Row) -> bool:
+    """Return whether a reported share is one of what it is defined to be of."""
+    return row["unit"] != "%" or not row["denominator"] or bool(row["stated_denominator"])
 
 
 def _percent(value: float) -> str:

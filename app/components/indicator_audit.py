@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import formats, indicator_labels, jobs, labels
 from app.components import (
+    charts,
     computation,
     figure_facts,
     how,
@@ -238,7 +239,6 @@ def _chart(found: Audit) -> None:
     table["written"] = [formats.percent(value / 100.0) for value in table["percent"]]
     table["at"] = _written(table["threshold"])
     order = [formats.percent(value, 0) for value in DRAWN]
-    sign = "' %'" if language() == "vi" else "'%'"
     title = _("Threshold, dBm") if single else _("Shift of the thresholds, dB")
     lines = (
         alt.Chart(table)
@@ -249,7 +249,7 @@ def _chart(found: Audit) -> None:
                 "percent:Q",
                 title=None,
                 scale=alt.Scale(zero=False),
-                axis=alt.Axis(labelExpr=f"datum.value + {sign}"),
+                axis=alt.Axis(labelExpr=charts.number_labels("%")),
             ),
             color=alt.Color(
                 "line:N",
@@ -372,8 +372,18 @@ def _density(area: Workspace, request: CoverageRequest, found: Audit) -> None:
             alt.Chart(shown)
             .mark_line(point=True)
             .encode(
-                x=alt.X("masts:Q", title=_("Masts"), scale=alt.Scale(zero=True)),
-                y=alt.Y("percent:Q", title=None, scale=alt.Scale(zero=False)),
+                x=alt.X(
+                    "masts:Q",
+                    title=_("Masts"),
+                    scale=alt.Scale(zero=True),
+                    axis=alt.Axis(labelExpr=charts.number_labels(), tickCount=6),
+                ),
+                y=alt.Y(
+                    "percent:Q",
+                    title=None,
+                    scale=alt.Scale(zero=False),
+                    axis=alt.Axis(labelExpr=charts.number_labels("%"), tickCount=5),
+                ),
                 color=alt.Color("reading:N", legend=alt.Legend(orient="top", title=None)),
                 tooltip=[
                     alt.Tooltip("reading:N", title=_("Reading")),
@@ -452,23 +462,17 @@ def _others(known: dict[str, Definition], newest: dict[tuple[str, str], Value]) 
             continue
         if item.kind == "figure" and (said is None or item.unit != "%" or said.denominator):
             continue
+        title = item.title(language())
+        reason = audit.why_not(item)
         rows.append(
-            {
-                _("Indicator"): item.title(language()),
-                _("Reported"): (
-                    _("no number")
-                    if said is None
-                    else indicator_labels.value(said.value, item.unit)
-                ),
-                _("Why it cannot be audited"): translate(
-                    Message(
-                        audit.why_not(item).template, {"indicator": f"“{item.title(language())}”"}
-                    )
-                ),
-            }
+            (
+                title,
+                _("no number") if said is None else indicator_labels.value(said.value, item.unit),
+                translate(Message(reason.template, {"indicator": f"“{title}”"})),
+            )
         )
     if rows:
-        with st.expander(
-            _("Figures and statements that no computation can make true"), icon=":material/help:"
-        ):
-            st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+        caption = _("Figures and statements that no computation can make true")
+        head = (_("Indicator"), _("Reported"), _("Why it cannot be audited"))
+        with st.expander(caption, icon=":material/help:"):
+            style.table(caption, head, rows)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import altair as alt
 import pandas as pd
 import streamlit as st
 
 from app import formats, history_labels, identity, indicator_labels, labels
-from app.components import indicator_data, indicator_edit, indicator_how, style
+from app.components import charts, indicator_data, indicator_edit, indicator_how, style
 from app.components.kept import keep
 from app.i18n import _, language
 from data.store import Workspace
@@ -81,7 +84,8 @@ def _chart(area: Workspace, definition: Definition) -> None:
     series = indicators.series(area, indicator_data.records(), definition.indicator)
     if len(series) < 2:
         return
-    names = {code: _(text) for code, text in indicator_labels.VALUE_KINDS.items()}
+    there = set(series["kind"])
+    names = {code: _(indicator_labels.VALUE_KINDS[code]) for code in _COLOURS if code in there}
     table = pd.DataFrame(
         {
             "day": pd.to_datetime(series["as_of"]),
@@ -96,11 +100,16 @@ def _chart(area: Workspace, definition: Definition) -> None:
         .mark_line(point=alt.OverlayMarkDef(size=60))
         .encode(
             x=alt.X("day:T", title=None, axis=alt.Axis(format="%m/%Y", tickCount=6)),
-            y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
+            y=alt.Y(
+                "value:Q",
+                title=None,
+                scale=alt.Scale(zero=False),
+                axis=alt.Axis(labelExpr=charts.number_labels(definition.unit), tickCount=5),
+            ),
             color=alt.Color(
                 "kind:N",
                 title=None,
-                scale=alt.Scale(domain=list(names.values()), range=list(_COLOURS.values())),
+                scale=alt.Scale(domain=list(names.values()), range=[_COLOURS[i] for i in names]),
                 legend=alt.Legend(orient="top"),
             ),
             tooltip=[
@@ -151,32 +160,39 @@ def _values(values: list[Value], definition: Definition) -> None:
 
 def _zones(area: Workspace, definition: Definition) -> None:
     table = indicators.by_zone(area, indicator_data.records(), definition.indicator)
-    table = table[table["level"] != table["level"].iloc[0]] if len(table) > 1 else table.iloc[:0]
     if table.empty:
         return
     with st.expander(_("By administrative unit"), icon=":material/map:"):
         table = table.sort_values("name", key=lambda names: names.map(formats.sort_key))
-        st.dataframe(
-            pd.DataFrame(
-                {
-                    _("Code"): table["code"],
-                    _("Unit"): table["name"],
-                    _("Level"): [labels.level(level) for level in table["level"]],
-                    _("Reported"): [
-                        indicator_labels.value(value, definition.unit)
-                        for value in table["reported"]
-                    ],
-                    _("Computed"): [
-                        indicator_labels.value(
-                            value, definition.unit, 1 if definition.unit == "%" else None
-                        )
-                        for value in table["computed"]
-                    ],
-                }
-            ),
-            hide_index=True,
-            width="stretch",
+        shown = pd.DataFrame(
+            {
+                _("Code"): table["code"],
+                _("Unit"): table["name"],
+                _("Level"): [labels.level(level) for level in table["level"]],
+                _("Reported"): [
+                    indicator_labels.value(value, definition.unit) for value in table["reported"]
+                ],
+                _("As of"): [_day(row) for row in table.to_dict("records")],
+                _("Computed"): [
+                    indicator_labels.value(
+                        value, definition.unit, 1 if definition.unit == "%" else None
+                    )
+                    for value in table["computed"]
+                ],
+            }
         )
+        if table["valid_to"].notna().any():
+            # Units that are no more stand among those of today.
+            shown.insert(3, _("Until"), [formats.date(day or "") for day in table["valid_to"]])
+        if table["reported"].isna().all():
+            shown = shown.drop(columns=[_("Reported"), _("As of")])
+        st.dataframe(shown, hide_index=True, width="stretch")
+
+
+def _day(row: dict[Hashable, Any]) -> str:
+    if row["reported"] != row["reported"]:
+        return ""
+    return formats.date(row["as_of"]) if row["as_of"] else _("undated")
 
 
 def _history(area: Workspace, code: str) -> None:

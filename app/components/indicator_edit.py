@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from app import formats, identity, indicator_labels
+from app import formats, identity, indicator_labels, labels
 from app.components import indicator_data, style
 from app.i18n import _, language, translate
-from data.errors import PhuSongError
+from data.errors import Message, PhuSongError
+from data.schema import LEVELS
 from data.store import Workspace
-from planning import indicator_definitions, indicator_files, indicator_values, indicators
+from planning import (
+    indicator_definitions,
+    indicator_files,
+    indicator_values,
+    indicator_zones,
+    indicators,
+    names,
+)
 from planning.indicator_definitions import Definition
 from planning.indicator_values import Value
+from planning.indicator_zones import Units
 
 _NEW = ""
 
@@ -57,11 +67,12 @@ def _generation(form: str) -> int:
 
 def _value(area: Workspace, definition: Definition, values: list[Value]) -> None:
     known = {item.key: item for item in reversed(values)}
+    units = indicator_zones.read(area)
     form = f"value.{definition.indicator}"
     key: str = st.selectbox(
         _("Value"),
         [_NEW, *known],
-        format_func=lambda key: _value_name(known.get(key), definition),
+        format_func=lambda key: _value_name(known.get(key), definition, units),
         key=f"indicators.{form}.{_generation(form)}",
     )
     old = known.get(key)
@@ -69,7 +80,7 @@ def _value(area: Workspace, definition: Definition, values: list[Value]) -> None
     version = _seen(name, 0 if old is None else old.version)
     shown = f"indicators.{name}.{_generation(form)}"
     with st.form(shown, border=False):
-        fields = _value_fields(shown, definition, old)
+        fields = _value_fields(shown, definition, old, units)
         buttons = st.container(horizontal=True)
         save = buttons.form_submit_button(_("Save"), type="primary", icon=":material/save:")
         remove = old is not None and buttons.form_submit_button(
@@ -104,7 +115,7 @@ def _value(area: Workspace, definition: Definition, values: list[Value]) -> None
         )
 
 
-def _value_name(item: Value | None, definition: Definition) -> str:
+def _value_name(item: Value | None, definition: Definition, units: Units) -> str:
     if item is None:
         return _("New value")
     day = formats.date(item.as_of) if item.as_of else _("undated")
@@ -113,10 +124,52 @@ def _value_name(item: Value | None, definition: Definition) -> str:
         if item.value is None
         else indicator_labels.value(item.value, definition.unit)
     )
-    return " · ".join(part for part in (day, item.zone_code, number) if part)
+    row = units.row(item.zone_code, item.as_of)
+    zone = item.zone_code if row is None else str(units.table.loc[row, "name"])
+    return " · ".join(part for part in (day, zone, number) if part)
 
 
-def _value_fields(key: str, definition: Definition, old: Value | None) -> dict[str, Any]:
+def _zone_name(code: str, units: Units) -> str:
+    """Name the units of a code, of which there may have been several one after the other."""
+    if not code:
+        return _("The whole area")
+    said = []
+    for row in reversed(units.codes.get(code, [])):
+        unit = units.table.loc[row]
+        end = unit["valid_to"]
+        said.append(
+            _("{name} until {day}", name=unit["name"], day=formats.date(end))
+            if end
+            else str(unit["name"])
+        )
+    return " · ".join([*said, code])
+
+
+def _zones(units: Units, old: Value | None) -> list[str]:
+    """Return the codes to choose from: those of today first, by name."""
+    last = {code: units.table.loc[rows[-1]] for code, rows in units.codes.items()}
+    order = {
+        code: (unit["valid_to"] is not None, LEVELS.index(unit["level"]),
+               formats.sort_key(str(unit["name"])))
+        for code, unit in last.items()
+    }  # fmt: skip
+    found = ["", *sorted(order, key=lambda code: order[code])]
+    return found if old is None or old.zone_code in found else [*found, old.zone_code]
+
+
+def _named(
+    place: DeltaGenerator, label: str, code: str, known: Mapping[str, Message], key: str,
+    hint: str | None = None,
+) -> str:  # fmt: skip
+    """Ask for a unit or denominator by its name in the language in use; return its code."""
+    name = labels.named(known, code)
+    said = place.text_input(label, name, help=hint, key=f"{key}.{language()}")
+    return code if said == name else indicator_labels.code(said, known)
+
+
+def _value_fields(
+    key: str, definition: Definition, old: Value | None, units: Units
+) -> dict[str, Any]:
     first, second, third, fourth = st.columns(4)
     unit = "%" if definition.unit == "%" else indicator_labels.unit(definition.unit)
     fields: dict[str, Any] = {
@@ -146,16 +199,21 @@ def _value_fields(key: str, definition: Definition, old: Value | None) -> dict[s
     )
     fields["as_of"] = "" if day is None else day.isoformat()
     left, right = st.columns(2)
-    fields["denominator"] = left.text_input(
-        _("Share of what, as the source says"),
-        value="" if old is None else old.denominator,
-        help=_("Leave it empty if the source does not say."),
-        key=f"{key}.denominator",
-    )
-    fields["zone_code"] = right.text_input(
-        _("Code of a unit"),
-        value="" if old is None else old.zone_code,
-        help=_("Empty for the whole area."),
+    if definition.unit == "%":
+        fields["denominator"] = _named(
+            left,
+            _("Share of what, as the source says"),
+            definition.denominator if old is None else old.denominator,
+            names.DENOMINATORS,
+            f"{key}.denominator",
+            _("Leave it empty if the source does not say."),
+        )
+    zones = _zones(units, old)
+    fields["zone_code"] = right.selectbox(
+        _("Administrative unit"),
+        zones,
+        index=0 if old is None else zones.index(old.zone_code),
+        format_func=lambda code: _zone_name(code, units),
         key=f"{key}.zone",
     )
     fields["source"] = left.text_input(
@@ -234,8 +292,10 @@ def _definition_fields(key: str, old: Definition | None) -> dict[str, Any]:
         return fields
     first, second, third, fourth = st.columns(4)
     fields |= {
-        "unit": first.text_input(_("Measured in"), item.unit, key=f"{key}.unit"),
-        "denominator": second.text_input(_("Share of"), item.denominator, key=f"{key}.of"),
+        "unit": _named(first, _("Measured in"), item.unit, names.UNITS, f"{key}.unit"),
+        "denominator": _named(
+            second, _("Share of"), item.denominator, names.DENOMINATORS, f"{key}.of"
+        ),
         "target": third.number_input(
             _("Target"), value=item.target, format="%g", key=f"{key}.target"
         ),

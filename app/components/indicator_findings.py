@@ -36,10 +36,10 @@ def show(area: Workspace) -> None:
     wrong = sum(item.agrees is False for item in found)
     if wrong:
         said = ngettext(
-            "{count} finding does not agree.",
-            "{count} findings do not agree.",
+            "{n} finding does not agree.",
+            "{n} findings do not agree.",
             wrong,
-            count=formats.number(wrong),
+            n=formats.number(wrong),
         )
         st.warning(said, icon=":material/rule:")
     else:

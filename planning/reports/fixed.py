@@ -197,8 +197,8 @@ def network_section(inputs: Inputs) -> Section:
     )
     if len(claims):
         blocks.append(_claims(claims))
-    if inputs.levels:
-        blocks.append(_sites_by_zone(inputs, inputs.levels[-1]))
+    by_zone = (_sites_by_zone(inputs, level) for level in inputs.levels)
+    blocks += [table for table in by_zone if table.rows]
     if inputs.failures:
         blocks.append(_failures(inputs.failures))
     notes = tuple(network_report.notes(state))
@@ -259,7 +259,7 @@ def _claims(claims: pd.DataFrame) -> Table:
         "network_claims",
         message("Dedicated network: reported beside computed"),
         (
-            Column("claim", message("Figure"), width=0.8),
+            Column("claim", message("Code"), width=0.8),
             Column("measure", message("Measure"), width=1.6),
             Column("level", message("Level")),
             Column("reported", message("Reported"), "share"),
@@ -283,6 +283,12 @@ def _share(percent: float) -> float | None:
 
 def _count(value: float) -> int | None:
     return int(value) if math.isfinite(value) else None
+
+
+_SITES_TITLES = {
+    "district": message("Sites of the dedicated data network by district"),
+    "commune": message("Sites of the dedicated data network by commune"),
+}
 
 
 def _sites_by_zone(inputs: Inputs, level: str) -> Table:
@@ -309,7 +315,7 @@ def _sites_by_zone(inputs: Inputs, level: str) -> Table:
         )
     return Table(
         f"network_{level}",
-        message("Sites of the dedicated data network by unit"),
+        _SITES_TITLES[level],
         (
             Column("code", message("Code"), width=0.8),
             Column("name", message("Name"), width=2.0),
@@ -320,6 +326,7 @@ def _sites_by_zone(inputs: Inputs, level: str) -> Table:
             ),
         ),
         tuple(rows),
+        inputs.vintage(level),
     )
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
+from data.records.engine import Records
+from planning import accounts, indicator_values
+
 pytestmark = pytest.mark.browser
 
 TITLES = {
@@ -39,6 +42,10 @@ def test_every_page_opens(served, page, where, language) -> None:
 
 
 def test_the_overview_shows_tables_and_a_chart(served, page) -> None:
+    records = Records.open(served[1].folder.parent)
+    for day, percent in (("2023-12-31", 20), ("2024-12-31", 30)):
+        value = {"indicator": "masts_shared", "value": percent, "as_of": day}
+        indicator_values.write(records, accounts.LOCAL, served[1], value)
     page.goto(f"{served[0]}/?lang=vi")
     # Services, and the further figures of the report in a part that is folded up.
     expect(page.locator(".ps-table")).to_have_count(2)
@@ -47,6 +54,12 @@ def test_the_overview_shows_tables_and_a_chart(served, page) -> None:
     expect(page.locator("[data-testid=stDataFrame] >> visible=true")).to_have_count(1)
     expect(page.locator("[data-testid=stVegaLiteChart]")).to_be_visible()
     assert re.search(r"\d+,\d\s%", page.locator(".ps-big").first.inner_text())
+    page.get_by_text("Các số liệu khác của báo cáo", exact=True).click()
+    trend = page.get_by_alt_text("từ 20\u00a0% ngày 31/12/2023 đến 30\u00a0% ngày 31/12/2024")
+    expect(trend).to_be_visible()
+    # A picture that the browser has drawn, not a frame around its text.
+    expect(trend).to_have_js_property("complete", True)
+    expect(trend).to_have_js_property("naturalWidth", 88)
 
 
 def test_the_language_is_changed_by_a_click(served, page) -> None:

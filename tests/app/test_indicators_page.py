@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -143,6 +144,81 @@ def test_keeping_a_value_leaves_the_definition_as_somebody_has_filled_it(start, 
     assert app.number_input(key="indicators.definition.email_use.0.target").proto.id == target
 
 
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_units_and_denominators_are_named_in_the_forms(start, own, language) -> None:
+    app = part(start(own, "indicators", language), "One indicator")
+    app.selectbox(key="keep.indicator").set_value("dossiers_received").run()
+    unit = app.text_input(key=f"indicators.definition.dossiers_received.0.unit.{language}")
+    assert unit.value == {"vi": "hồ sơ", "en": "dossiers"}[language]
+    zone = app.selectbox(key="indicators.value.dossiers_received..0.zone")
+    names = own.read("zones").set_index("code")["name"]
+    assert sorted(zone.options[1:]) == sorted(f"{name} · {code}" for code, name in names.items())
+    code = str(names.index[-1])
+    zone.set_value(code)
+    app.number_input(key="indicators.value.dossiers_received..0.value").set_value(12)
+    button(app, {"vi": "Lưu", "en": "Save"}[language]).click().run()
+    healthy(app)
+    records = Records.open(own.folder.parent)
+    assert indicator_values.read(own, records, "dossiers_received")[0].zone_code == code
+    (table,) = [item.value for item in app.dataframe if code in item.value.to_numpy()]
+    assert table.iloc[:, 1].tolist() == [names[code]]
+    # The name is that of a code; a share is of what its definition says.
+    app.selectbox(key="keep.indicator").set_value("mobile_2g_village").run()
+    of = app.text_input(key=f"indicators.value.mobile_2g_village..0.denominator.{language}")
+    assert of.value == {"vi": "thôn, tổ dân phố", "en": "villages"}[language]
+    of.set_value({"vi": "Dân số", "en": "Population"}[language])
+    app.number_input(key="indicators.value.mobile_2g_village..0.value").set_value(90)
+    button(app, {"vi": "Lưu", "en": "Save"}[language]).click().run()
+    healthy(app)
+    (kept,) = indicator_values.read(own, records, "mobile_2g_village")
+    assert kept.denominator == "population"
+
+
+def test_numbers_and_names_are_those_of_the_language(start, own, ha_nam) -> None:
+    app = start(own, "indicators", "vi")
+    app.selectbox(key="keep.indicator_group").set_value("egovernment").run()
+    healthy(app)
+    (table,) = [i.proto.body for i in app.get("html") if "ps-indicator" in i.proto.body]
+    # Counts that a share is computed from have their names, not their codes.
+    assert "“Số dịch vụ công trực tuyến mức độ 4” và “Tổng số bộ thủ tục hành chính”" in table
+    assert "procedures_total" not in table
+    part(app, "One indicator")
+    app.selectbox(key="keep.indicator").set_value("dossiers_received").run()
+    healthy(app)
+    (chart,) = app.get("vega_lite_chart")
+    (line,) = json.loads(chart.proto.spec)["layer"]
+    # No series without values in the legend.
+    assert line["encoding"]["color"]["scale"]["domain"] == ["Báo cáo"]
+    assert "'.'" in line["encoding"]["y"]["axis"]["labelExpr"]
+
+
+def test_one_finding_is_one(start, own) -> None:
+    records = Records.open(own.folder.parent)
+    for code, number in (("dossiers_received", 100), ("dossiers_online", 101)):
+        value = {"indicator": code, "value": number, "as_of": "2024-12-31"}
+        indicator_values.write(records, accounts.LOCAL, own, value)
+    app = part(start(own, "indicators", "en"), "Arithmetic")
+    healthy(app)
+    assert any(item.value == "1 finding does not agree." for item in app.warning)
+
+
+def test_a_share_of_nothing_is_not_set_against_a_computed_one(start, own) -> None:
+    records = Records.open(own.folder.parent)
+    value = {"indicator": "mobile_4g_area", "value": 93, "as_of": "2024-12-31"}
+    for what, marks in (("area", 1), ("", 0)):
+        fields = {**value, "denominator": what, "as_of": f"202{4 + (not what)}-12-31"}
+        indicator_values.write(records, accounts.LOCAL, own, fields)
+        app = start(own, language="en")
+        healthy(app)
+        tiles = next(i.proto.body for i in app.get("html") if "ps-tiles" in i.proto.body)
+        tile = next(
+            part for part in tiles.split("ps-tile") if "4G coverage" in part and "Area" in part
+        )
+        assert "reported: 93%" in tile
+        assert tile.count("<b style") == marks
+        assert ("of what is not stated" in tile) is not bool(marks)
+
+
 def test_a_bad_value_is_one_sentence(start, own) -> None:
     app = part(start(own, "indicators", "vi"), "One indicator")
     app.selectbox(key="keep.indicator").set_value("email_use").run()
@@ -213,8 +289,12 @@ def test_the_audit_says_thresholds_and_readings(start, own, ha_nam) -> None:
     app.number_input(key="audit.percent.mobile_3g_or_4g_area").set_value(50.0).run()
     healthy(app)
     assert "đạt 50\u00a0% diện tích" in " ".join(i.value for i in app.markdown).replace("\\", "")
-    others = next(i.value for i in app.dataframe if "Vì sao không kiểm chứng được" in i.value)
-    assert others["Chỉ tiêu"].str.contains("không nêu mẫu số").any()
+    # Sentences have the room they need, which cells of a data frame have not.
+    others = next(
+        i.proto.body for i in app.get("html") if "Vì sao không kiểm chứng được" in i.proto.body
+    )
+    assert "không nêu mẫu số" in others
+    assert not any("Vì sao không kiểm chứng được" in item.value for item in app.dataframe)
 
 
 def test_fewer_masts_are_computed_when_asked_for(start, own, ha_nam) -> None:

@@ -10,8 +10,10 @@ import re
 from pathlib import Path
 
 import docx
+import geopandas as gpd
 import numpy as np
 import openpyxl
+import pandas as pd
 import pypdf
 import pytest
 from reportlab.pdfbase import pdfmetrics
@@ -160,6 +162,24 @@ def test_what_is_missing_is_said_and_nothing_invented(tmp_path) -> None:
         page.extract_text() for page in pypdf.PdfReader(tmp_path / "out" / "report_vi.pdf").pages
     )
     assert "Chưa tính toán: " in squeezed(text)
+
+
+def test_sites_are_counted_by_every_level_of_units(tmp_path) -> None:
+    area = small_area()
+    zones = area.layers["zones"]
+    communes = zones["level"] == "commune"
+    district = zones[communes].dissolve().assign(code="351", name="Kim Bảng", level="district")
+    both = gpd.GeoDataFrame(pd.concat([zones, district[list(zones.columns)]], ignore_index=True))
+    workspace = write_area(tmp_path / "w", area, zones=both)
+    known = inputs.gather(workspace, parts=("network",))
+    found = build.build(known)
+    whole = table_of(found, "network_district")
+    parts = table_of(found, "network_commune")
+    assert [row[1] for row in whole.rows] == ["Kim Bảng"]
+    assert len(parts.rows) == communes.sum()
+    assert whole.rows[0][2] == sum(row[2] for row in parts.rows) > 0
+    titles = [EN.say(table.title) for table in (whole, parts)]
+    assert [title.rpartition(" ")[2] for title in titles] == ["district", "commune"]
 
 
 def test_only_the_parts_asked_for_are_written(workspace) -> None:
