@@ -1,7 +1,8 @@
 """Which stretches of fibre a dedicated network needs: trees, budgets and rings.
 
 A tree connects all sites at least cost (`planning.steiner`), or those that are worth
-most for a budget (`planning.prize_collecting`); a ring gives chosen sites a second way.
+most for a budget (`planning.prize_collecting`), cut to what that pays with new and large
+cables (`planning.network_budget`); a ring gives chosen sites a second way.
 Every new link has fibres of its own all along its way: where those that are free in a
 cable do not suffice, a new cable is priced in its place. Trees are searched for again
 with these prices; ways are led through what is free (`planning.ring_routes`). Bounds are

@@ -215,6 +215,20 @@ def test_a_budget_pays_for_the_cable_that_its_links_need(
     assert state.loc["S1", "reason"] == "not within the budget"
 
 
+def test_points_of_the_trade_off_cost_no_more_than_their_budgets(tmp_path: Path) -> None:
+    problem = network_design.prepare(starved(tmp_path), quick())
+    designer = Designer(problem, quick())
+    one = 2000 * SPARE_M + 100 * NEW_M + ROUTER + 2 * MODULE
+    more = 100 * NEW_M + ROUTER + 2 * MODULE
+    steps = [one - 1.0, one, one + 2 * more, 10 * one]
+    found = designer.budgets(steps)
+    assert all(designer.price(c) <= budget for c, budget in zip(found, steps, strict=True))
+    assert [c.connected.sum() for c in found] == [0, 1, 2, 3]
+    assert [designer.value(c) for c in found] == [0.0, 3.0, 9.0, 12.0]
+    assert all(designer.value(c) <= c.bound for c in found)
+    assert [c.gap for c in found] == pytest.approx([0.0, 0.0, 0.25, 0.0])
+
+
 def test_a_budget_pays_for_the_large_cable_that_its_links_need(tmp_path: Path) -> None:
     # Three links of 20 fibres need a cable of 96 in the street, two one of 48.
     line = [[(0, 0), (0, 3000)]]
