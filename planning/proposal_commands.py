@@ -6,23 +6,26 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import InputError
+from data.errors import InputError, ValidationError
 from planning.accounts import COMMAND_LINE
-from planning.proposal_workflow import Action, Document, Status
+from planning.proposal_workflow import OPEN, Action, Document, Status
 
 if TYPE_CHECKING:
     from data.records.engine import Records
     from data.store import Workspace
+    from planning.proposal_figures import Evaluation
     from planning.proposals import Proposal
 
 _FORMATS = ("csv", "xlsx", "kml", "gpkg", "geojson")
 _RECORDED = (Action.PERMIT, Action.EMF_CERTIFICATE, Action.RENEW, Action.ON_AIR)
 _DECISIONS = ("approve", "refuse", "request-changes")
+#: Faults of a file that are printed one by one; the error says how many there are.
+_PROBLEMS_SHOWN = 50
 _PERMIT = {"required": True, "exempt": False}
 
 Open = Callable[[argparse.Namespace], "Workspace"]
@@ -50,7 +53,13 @@ def add_commands(commands: Any, add: Callable[..., Any], opened: Open, progress:
         return add(actions, name, lambda chosen: run(opened(chosen), chosen), text)
 
     _add_selection(command("list", show_list, "List proposals."))
-    _add_import(command("import", import_file, "Make proposals of a file, all or none."))
+    import_ = add(
+        actions,
+        "import",
+        lambda chosen: import_file(opened(chosen), chosen, progress("proposals")),
+        "Make proposals of a file, all or none, and work out what they bring.",
+    )
+    _add_import(import_)
     evaluate_ = add(
         actions,
         "evaluate",
@@ -63,6 +72,14 @@ def add_commands(commands: Any, add: Callable[..., Any], opened: Open, progress:
     evaluate_.add_argument(
         "--out", type=Path, metavar="DIR", help="also write the figures as JSON and CSV"
     )
+    submit_ = command("submit", submit, "Send drafts, and what was changed, to the planners.")
+    submit_.add_argument("proposals", type=int, nargs="+", metavar="ID")
+    withdraw_ = command("withdraw", withdraw, "Take proposals back.")
+    withdraw_.add_argument("proposals", type=int, nargs="+", metavar="ID")
+    withdraw_.add_argument("--reason", default="", help="why")
+    comment_ = command("comment", comment, "Say something to the carrier and the planners.")
+    comment_.add_argument("proposal", type=int, metavar="ID")
+    comment_.add_argument("text", metavar="TEXT")
     _add_decide(command("decide", decide, "Consent to a proposal, refuse it or give it back."))
     _add_record(command("record", record, "Record a permit, a certificate or going on air."))
     export_ = command("export", export, "Write proposals to files.")
@@ -82,6 +99,9 @@ def _add_import(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", type=Path, help="CSV, Excel, KML, KMZ, GeoPackage or GeoJSON")
     command.add_argument("--organisation", required=True, metavar="NAME", help="carrier")
     command.add_argument("--submit", action="store_true", help="not only as drafts")
+    command.add_argument(
+        "--no-evaluation", action="store_true", help="do not work out what they bring"
+    )
     command.add_argument(
         "--mapping",
         type=_mapping,
@@ -168,25 +188,89 @@ def _print(item: Proposal) -> None:
     )
 
 
-def import_file(workspace: Workspace, arguments: argparse.Namespace) -> None:
-    """Make proposals of a file."""
-    from planning import proposal_transfer
+def import_file(
+    workspace: Workspace,
+    arguments: argparse.Namespace,
+    progress: AbstractContextManager[Callable[[float], None]],
+) -> None:
+    """Make proposals of a file and work out what they bring."""
+    from planning import proposal_batch, proposal_transfer
 
     records, _ = _records(workspace)
-    made = proposal_transfer.import_file(
-        records,
-        COMMAND_LINE,
-        workspace,
-        arguments.file,
-        organisation=arguments.organisation,
-        submit=arguments.submit,
-        mapping=arguments.mapping,
-        crs=arguments.crs,
-        sheet=arguments.sheet,
-        encoding=arguments.encoding,
-    )
+    try:
+        made = proposal_transfer.import_file(
+            records,
+            COMMAND_LINE,
+            workspace,
+            arguments.file,
+            organisation=arguments.organisation,
+            submit=arguments.submit,
+            mapping=arguments.mapping,
+            crs=arguments.crs,
+            sheet=arguments.sheet,
+            encoding=arguments.encoding,
+        )
+    except ValidationError as error:
+        # All of them for the one who mends the file; the error itself is one line.
+        for problem in error.problems[1:_PROBLEMS_SHOWN]:
+            print(problem)
+        raise
     for item in made:
         _print(item)
+    if arguments.no_evaluation:
+        return
+    if not (workspace.has("masts") and workspace.has("cells")):
+        print("Not evaluated: the area has no masts or no cells yet")
+        return
+    _evaluate(
+        workspace, proposal_batch.outstanding(records, COMMAND_LINE, made), progress, _nothing
+    )
+
+
+def _nothing(item: Proposal, made: Evaluation) -> None:
+    """Print nothing about what a proposal brings."""
+
+
+def _evaluate(
+    workspace: Workspace,
+    numbers: Sequence[int],
+    progress: AbstractContextManager[Callable[[float], None]],
+    on_made: Callable[[Proposal, Evaluation], None],
+) -> None:
+    """Evaluate proposals one after the other; say at the end which could not be."""
+    from planning import proposal_batch
+    from planning.proposal_evaluation import Evaluator
+
+    if not numbers:
+        return
+    records, _ = _records(workspace)
+    with progress as report:
+        evaluator = Evaluator(workspace, on_progress=lambda share: report(0.5 * share))
+        failed = proposal_batch.evaluate(
+            records,
+            COMMAND_LINE,
+            evaluator,
+            numbers,
+            on_progress=lambda share: report(0.5 + 0.5 * share),
+            on_made=on_made,
+        )
+    _report("evaluated", numbers, {number: str(why) for number, why in failed.items()})
+
+
+def _report(done: str, numbers: Sequence[int], failed: Mapping[int, str]) -> None:
+    """Print what was done with how many proposals; raise if it could not be with some."""
+    if len(numbers) > len(failed):
+        print(f"{len(numbers) - len(failed)} {done}")
+    for number, why in failed.items():
+        print(f"{number}: not {done}: {why}")
+    if failed:
+        raise InputError(
+            "{count} of {of} proposals could not be {done}: {numbers}",
+            count=len(failed),
+            of=len(numbers),
+            done=done,
+            numbers=", ".join(map(str, failed)),
+        )
 
 
 def evaluate(
@@ -196,32 +280,90 @@ def evaluate(
 ) -> None:
     """Work out what proposals bring."""
     from planning import proposals
-    from planning.proposal_evaluation import Evaluator
 
     records, area = _records(workspace)
-    if arguments.proposals:
-        found = [proposals.get(records, COMMAND_LINE, number) for number in arguments.proposals]
-    else:
-        found = proposals.list_of(
-            records,
-            COMMAND_LINE,
-            area,
-            statuses=(Status.DRAFT, Status.SUBMITTED, Status.CHANGES_REQUESTED),
-        )
-    if not found:
+    numbers: list[int] = arguments.proposals
+    for number in numbers:
+        _of_area(records, area, number)
+    if not numbers:
+        found = proposals.list_of(records, COMMAND_LINE, area, statuses=OPEN)
+        numbers = [item.id for item in found]
+    if not numbers:
         print("No proposals to evaluate")
         return
-    with progress as report:
-        evaluator = Evaluator(workspace, on_progress=lambda share: report(0.5 * share))
-        for count, item in enumerate(found, start=1):
-            made = evaluator.evaluate(item.request, item.organisation)
-            proposals.keep_evaluation(records, COMMAND_LINE, item.id, made)
-            _print_evaluation(item, made.result)
-            if arguments.out is not None:
-                _write_evaluation(arguments.out, item, made.inputs, made.result)
-            report(0.5 + 0.5 * count / len(found))
+
+    def show(item: Proposal, made: Evaluation) -> None:
+        _print_evaluation(item, made.result)
+        if arguments.out is not None:
+            _write_evaluation(arguments.out, item, made.inputs, made.result)
+
+    _evaluate(workspace, numbers, progress, show)
     if arguments.out is not None:
         print(f"Written to {arguments.out}")
+
+
+def _of_area(records: Records, area: str, number: int) -> Proposal:
+    """Return a proposal of the area; another area's is none of it."""
+    from planning import proposals
+
+    found = proposals.get(records, COMMAND_LINE, number)
+    if found.area != area:
+        raise InputError("There is no proposal {number}", number=number)
+    return found
+
+
+def submit(workspace: Workspace, arguments: argparse.Namespace) -> None:
+    """Send proposals to the planners."""
+    from planning import proposals
+
+    _each(
+        workspace,
+        arguments.proposals,
+        "submitted",
+        lambda records, number: proposals.submit(records, COMMAND_LINE, number),
+    )
+
+
+def withdraw(workspace: Workspace, arguments: argparse.Namespace) -> None:
+    """Take proposals back."""
+    from planning import proposals
+
+    _each(
+        workspace,
+        arguments.proposals,
+        "withdrawn",
+        lambda records, number: proposals.withdraw(
+            records, COMMAND_LINE, number, reason=arguments.reason
+        ),
+    )
+
+
+def _each(
+    workspace: Workspace,
+    numbers: Sequence[int],
+    done: str,
+    act: Callable[[Records, int], Proposal],
+) -> None:
+    """Do something with proposals, one after the other; say at the end with which it failed."""
+    records, area = _records(workspace)
+    failed: dict[int, str] = {}
+    for number in numbers:
+        try:
+            _of_area(records, area, number)
+            _print(act(records, number))
+        except InputError as error:
+            failed[number] = str(error)
+    _report(done, numbers, failed)
+
+
+def comment(workspace: Workspace, arguments: argparse.Namespace) -> None:
+    """Say something about a proposal."""
+    from planning import proposals
+
+    records, area = _records(workspace)
+    item = _of_area(records, area, arguments.proposal)
+    proposals.comment(records, COMMAND_LINE, item.id, arguments.text)
+    _print(item)
 
 
 def _print_evaluation(item: Proposal, result: Mapping[str, Any]) -> None:
@@ -280,8 +422,8 @@ def decide(workspace: Workspace, arguments: argparse.Namespace) -> None:
     """Consent to a proposal, refuse it or give it back."""
     from planning import proposal_decisions, proposals
 
-    records, _ = _records(workspace)
-    number = arguments.proposal
+    records, area = _records(workspace)
+    number = _of_area(records, area, arguments.proposal).id
     if arguments.decision == "approve":
         done = proposal_decisions.approve(
             records,
@@ -304,11 +446,10 @@ def record(workspace: Workspace, arguments: argparse.Namespace) -> None:
     """Record a document on the way of an approved site."""
     from planning import proposals
 
-    records, _ = _records(workspace)
+    records, area = _records(workspace)
+    item = _of_area(records, area, arguments.proposal)
     action = Action(arguments.step)
-    _print(
-        proposals.record(records, COMMAND_LINE, arguments.proposal, action, _document(arguments))
-    )
+    _print(proposals.record(records, COMMAND_LINE, item.id, action, _document(arguments)))
 
 
 def export(workspace: Workspace, arguments: argparse.Namespace) -> None:

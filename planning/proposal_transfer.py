@@ -16,7 +16,7 @@ from data.importers import Preview
 from data.records.engine import Records
 from data.schema import PROPOSALS
 from data.store import Workspace
-from planning import proposals
+from planning import proposal_area, proposal_codes, proposals
 from planning.accounts import Actor
 from planning.proposal_surroundings import rows_of
 from planning.scenario_workspace import area_name
@@ -54,7 +54,8 @@ def preview(
     preview : Preview
         How the file is read, with every problem by row.
     requests : list of SiteRequest
-        One for each row; empty if any row has an error.
+        One for each row; empty if any row has an error, also because it lies outside the
+        area or names a mast that is not there.
 
     Raises
     ------
@@ -78,15 +79,71 @@ def preview(
     assert isinstance(found.frame, gpd.GeoDataFrame)  # noqa: S101 - told to the type checker
     degrees = found.frame.geometry.to_crs("EPSG:4326")
     numbers = [int(row) for row in found.table.frame.index]
-    requests = []
+    requests: dict[int, SiteRequest] = {}
     for row, point, number in zip(rows_of(found.frame), degrees, numbers, strict=True):
         values = {name: row[name] for name in PROPOSALS.columns}
         plain = {name: None if pd.isna(value) else value for name, value in values.items()}
         try:
-            requests.append(checked({**plain, "lon": float(point.x), "lat": float(point.y)}))
+            requests[number] = checked({**plain, "lon": float(point.x), "lat": float(point.y)})
         except InputError as error:
             found.problems.append(_problem(number, error, found.table.file))
-    return found, [] if found.errors else requests
+    elsewhere = proposal_area.faults(workspace, list(requests.values()))
+    for number, fault in zip(requests, elsewhere, strict=True):
+        if fault is not None:
+            found.problems.append(_problem(number, fault, found.table.file))
+    found.problems.sort(key=lambda problem: problem.row or 0)
+    return found, [] if found.errors else list(requests.values())
+
+
+def examine(
+    records: Records,
+    actor: Actor,
+    workspace: Workspace,
+    source: Path | bytes,
+    *,
+    organisation: str | None = None,
+    request_id: str | None = None,
+    file_name: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    crs: str | None = None,
+    sheet: str | None = None,
+    encoding: str | None = None,
+) -> tuple[Preview, list[SiteRequest], list[str]]:
+    """Read and check a file of proposals, also against the carrier's; nothing is kept.
+
+    Parameters
+    ----------
+    records, actor, workspace, source, organisation, request_id
+        See `import_file`.
+    file_name, mapping, crs, sheet, encoding
+        See `preview`.
+
+    Returns
+    -------
+    preview, requests
+        See `preview`; also a code that an open proposal of the carrier has is an error,
+        unless the proposal was made of this row when the file was sent before.
+    request_ids : list of str
+        For `planning.proposals.create_many`.
+    """
+    found, wishes = preview(
+        workspace,
+        source,
+        file_name=file_name,
+        mapping=mapping,
+        crs=crs,
+        sheet=sheet,
+        encoding=encoding,
+    )
+    stem = request_id or found.table.sha256
+    names = [f"{stem} {number}" for number in range(1, len(wishes) + 1)]
+    owner = proposals.owner_of(actor, organisation)
+    codes = proposal_codes.in_use(records, actor, area_name(workspace), owner, but=names)
+    for row, wish in zip(found.table.frame.index, wishes, strict=False):
+        if wish.reference in codes:
+            fault = proposal_codes.taken(wish.reference, codes[wish.reference])
+            found.problems.append(_problem(int(row), fault, found.table.file))
+    return found, [] if found.errors else wishes, names
 
 
 def _problem(row: int, error: InputError, file: str) -> Problem:
@@ -140,9 +197,16 @@ def import_file(
     InputError
         If the file cannot be read or has no rows.
     """
-    found, wishes = preview(
+    proposal_area.check_carrier(
+        records, actor, area_name(workspace), proposals.owner_of(actor, organisation)
+    )
+    found, wishes, names = examine(
+        records,
+        actor,
         workspace,
         source,
+        organisation=organisation,
+        request_id=request_id,
         file_name=file_name,
         mapping=mapping,
         crs=crs,
@@ -153,13 +217,12 @@ def import_file(
         raise ValidationError(found.errors)
     if not wishes:
         raise InputError("{file} has no rows", file=found.table.file)
-    stem = request_id or found.table.sha256
     return proposals.create_many(
         records,
         actor,
         area_name(workspace),
         wishes,
-        request_ids=[f"{stem} {number}" for number in range(1, len(wishes) + 1)],
+        request_ids=names,
         organisation=organisation,
         submit=submit,
     )

@@ -9,7 +9,6 @@ transaction with its entry in the history and its news.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from data.errors import InputError, message
+from data.errors import InputError
 from data.records import engine, tables
 from data.records.account_tables import now
 from data.records.engine import Records
@@ -27,9 +26,8 @@ from data.records.proposal_tables import (
     ProposalComment,
     ProposalEvaluation,
     ProposalStep,
-    SitePlan,
 )
-from planning import proposal_area, site_plans
+from planning import proposal_area, proposal_codes, site_plans
 from planning import proposal_news as news
 from planning.accounts import Actor, Role, require
 from planning.proposal_figures import Evaluation
@@ -55,7 +53,6 @@ from planning.proposal_records import history as history
 from planning.proposal_records import list_of as list_of
 from planning.proposal_records import steps as steps
 from planning.proposal_workflow import (
-    OPEN,
     Action,
     Document,
     Status,
@@ -160,7 +157,7 @@ def create_many(
         One for each proposal.
     """
     require(actor, Role.CARRIER, Role.ADMINISTRATOR)
-    owner = _owner(actor, organisation)
+    owner = owner_of(actor, organisation)
     if len(given) > MOST_AT_ONCE:
         raise InputError(
             "{count} proposals at once (at most {limit})", count=len(given), limit=MOST_AT_ONCE
@@ -174,8 +171,8 @@ def create_many(
     for attempt in (1, 2):
         try:
             with records.session() as session:
-                _one_at_a_time(session, area, owner)
-                _check_plan(session, area, owner, plan_id)
+                proposal_codes.wait_turn(session, area, owner)
+                site_plans.check(session, area, owner, plan_id)
                 rows = [
                     _make(session, actor, area, owner, wish, name, plan_id, submit, evaluation)
                     for wish, name, evaluation in zip(wishes, names, found, strict=True)
@@ -193,7 +190,19 @@ def _checked(wish: SiteRequest | Mapping[str, Any]) -> SiteRequest:
     return checked(wish.to_dict() if isinstance(wish, SiteRequest) else wish)
 
 
-def _owner(actor: Actor, organisation: str | None) -> str:
+def owner_of(actor: Actor, organisation: str | None) -> str:
+    """Return for which carrier somebody proposes; a carrier does for itself.
+
+    Parameters
+    ----------
+    actor, organisation
+        See `create`.
+
+    Raises
+    ------
+    InputError
+        If it is not stated, or a carrier states another.
+    """
     owner = actor.organisation if actor.role is Role.CARRIER else (organisation or "").strip()
     if not owner:
         raise InputError("It is not stated for which carrier the proposal is")
@@ -230,7 +239,7 @@ def _make(
         if submit and there.status == Status.DRAFT.value:
             _move(session, actor, there, Action.SUBMIT)
         return there
-    _check_reference(session, area, owner, wish.reference)
+    proposal_codes.check_free(session, area, owner, wish.reference)
     row = Row(
         area=area,
         organisation=owner,
@@ -290,8 +299,8 @@ def edit(
         before, after = wish_of(row).to_dict(), wish.to_dict()
         step(Action.EDIT, actor, row.organisation, Status(row.status))
         if wish.reference != row.reference:
-            _one_at_a_time(session, row.area, row.organisation)
-            _check_reference(session, row.area, row.organisation, wish.reference)
+            proposal_codes.wait_turn(session, row.area, row.organisation)
+            proposal_codes.check_free(session, row.area, row.organisation, wish.reference)
         _put(row, wish)
         changed = {
             name: [before[name], after[name]] for name in after if before[name] != after[name]
@@ -325,7 +334,7 @@ def submit(
         # What was checked is what is sent.
         engine.expect(row, present.version if expected_version is None else expected_version)
         if row.submitted_at is None:
-            _check_plan(session, row.area, row.organisation, row.plan_id)
+            site_plans.check(session, row.area, row.organisation, row.plan_id)
         _move(session, actor, row, Action.SUBMIT)
         session.flush()
         return proposal_of(actor, row)
@@ -523,59 +532,6 @@ def _keep_evaluation(session: Session, actor: Actor, row: Row, found: Evaluation
         )
     )
     _remember(session, actor, row, "evaluated", key=found.key)
-
-
-def _check_plan(session: Session, area: str, owner: str, plan_id: int | None) -> None:
-    if plan_id is None:
-        return
-    plan = session.get(SitePlan, plan_id) if 0 < plan_id < 2**31 else None
-    if plan is None or (plan.area, plan.level, plan.organisation) != (area, "carrier", owner):
-        raise InputError("There is no plan {number} of this carrier", number=plan_id)
-    if not site_plans.in_force(site_plans.plan_of(plan)):
-        raise InputError(
-            "The plan {title} is not in force today (expected one that is)", title=plan.title
-        )
-
-
-def _one_at_a_time(session: Session, area: str, owner: str) -> None:
-    """Let a carrier's other writers wait, as all do in SQLite, so that a reference stays free."""
-    if session.get_bind().dialect.name == "postgresql":
-        key = hashlib.sha256(f"{area}\0{owner}".encode()).digest()[:8]
-        number = int.from_bytes(key, "big", signed=True)
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
-
-
-def _check_reference(session: Session, area: str, owner: str, reference: str) -> None:
-    query = sa.select(Row.id).where(
-        Row.area == area,
-        Row.organisation == owner,
-        Row.reference == reference,
-        Row.status.in_([status.value for status in OPEN]),
-    )
-    other = session.scalar(query.limit(1))
-    if other is not None:
-        raise taken(reference, other)
-
-
-def taken(reference: str, other: int) -> InputError:
-    """Return that an open proposal of the carrier has a reference already.
-
-    Parameters
-    ----------
-    reference
-        The reference.
-    other
-        Number of that proposal.
-    """
-    return InputError(
-        "{column}: {value} ({expected})",
-        column="reference",
-        value=reference,
-        expected=message(
-            "proposal {number} has this code and is not decided yet; edit or withdraw that one",
-            number=other,
-        ),
-    )
 
 
 def _taken(session: Session, actor: Actor, proposal_id: int, version: int | None) -> Row:

@@ -189,6 +189,34 @@ def in_force(plan: SitePlan, day: str | None = None) -> bool:
     return plan.decision.day <= when <= (plan.decision.valid_to or "9999-12-31")
 
 
+def check(session: Session, area: str, owner: str, plan_id: int | None) -> None:
+    """Raise unless a carrier's plan is in force today.
+
+    Parameters
+    ----------
+    session
+        The transaction.
+    area, owner
+        Name of the workspace's folder, and the carrier.
+    plan_id
+        Number of the plan; None for none.
+
+    Raises
+    ------
+    InputError
+        If it is not the carrier's, undecided, refused or over.
+    """
+    if plan_id is None:
+        return
+    row = session.get(Row, plan_id) if 0 < plan_id < 2**31 else None
+    if row is None or (row.area, row.level, row.organisation) != (area, "carrier", owner):
+        raise InputError("There is no plan {number} of this carrier", number=plan_id)
+    if not in_force(plan_of(row)):
+        raise InputError(
+            "The plan {title} is not in force today (expected one that is)", title=row.title
+        )
+
+
 def _today() -> str:
     return dt.datetime.now(dt.UTC).date().isoformat()
 

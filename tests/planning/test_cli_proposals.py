@@ -46,8 +46,10 @@ def test_the_whole_way_by_commands(cli, tmp_path) -> None:
     )
     code, out, _ = cli("import", path, "--organisation", "A", "--submit")
     assert (code, out.count("submitted")) == (0, 2)
-    # The same file again makes nothing new.
-    assert cli("import", path, "--organisation", "A", "--submit")[1] == out
+    # The same file again makes nothing new, and nothing is left to be evaluated.
+    assert out.endswith("2 evaluated\n")
+    again = cli("import", path, "--organisation", "A", "--submit")[1]
+    assert again == out.removesuffix("2 evaluated\n")
 
     code, out, _ = cli("evaluate", 1, "--out", tmp_path / "out")
     assert code == 0
