@@ -31,11 +31,12 @@ from planning import cost, dedicated_network, fibre, route_graph
 from planning import network_problem as numbers
 from planning.dedicated_network import Inventory
 from planning.network_budget import SharedWays
+from planning.network_leader import STALE, Clock, Leader
 from planning.network_problem import PROTECT, Whole
 from planning.prize_collecting import budget_tree, cost_benefit_curve
 from planning.resilience import single_failures
 from planning.ring_design import Exposure, ring_design
-from planning.ring_routes import RouteNetwork, RouteSearch, RouteSite, Way
+from planning.ring_routes import Way
 from planning.steiner import relative_gap, steiner_tree
 
 Ints = NDArray[np.int64]
@@ -70,12 +71,8 @@ _WITHIN = 0.95
 #: Shares of the bound's time in which it looks for designs itself.
 _SEARCH = (0.15, 0.4)
 
-#: How many times a tree is made anew because cables have too few free cores, and a ring
-#: because ways of a protected site lie in one trench.
-_TREE_ROUNDS, _RING_ROUNDS = 25, 9
-
-#: Tries without success after which the search for better ways ends.
-_STALE = 1500
+#: How many times a tree is made anew because cables have too few free cores.
+_TREE_ROUNDS = 25
 
 
 def _silent(_: float) -> None:
@@ -528,12 +525,12 @@ class Designer:
         limit_s = share * self.limit_s
         there = problem.node >= 0
         protect = np.r_[problem.node[there & protect_todo], problem.live_node[protect_live]]
-        clock = _Clock(limit_s, on_progress)
-        leader = _Leader(self, whole, protect_todo, protect_live)
+        clock = Clock(limit_s, on_progress)
+        leader = Leader(self, whole, protect_todo, protect_live)
         leader.begin([choice.ways for choice in start])
         scarce = 0 if leader.search.scarce else 1
         lead, bound = _LEAD[scarce], _BOUND[scarce]
-        leader.search.improve(_STALE, clock.until(lead))
+        leader.search.improve(STALE, clock.until(lead))
         live = np.flatnonzero(whole.link >= 0)
         found = ring_design(
             whole.n_nodes,
@@ -555,7 +552,7 @@ class Designer:
         return self.of_ways(leader, found.lower_bound, found.exposed)
 
     def of_ways(
-        self, leader: _Leader, bound: float, exposed: Mapping[int, list[Exposure]]
+        self, leader: Leader, bound: float, exposed: Mapping[int, list[Exposure]]
     ) -> Choice:
         """Return the choice that ways make."""
         whole = leader.whole
@@ -897,147 +894,6 @@ def _quantities(routes: gpd.GeoDataFrame) -> dict[str, float]:
     beyond = (new["cable"] - fibre.INCLUDED_CORES).clip(lower=0)
     amounts["cable_per_core"] = float((beyond * new["length_m"]).sum())
     return amounts
-
-
-class _Clock:
-    """A time limit in parts, and the progress in it."""
-
-    def __init__(self, limit_s: float, on_progress: Progress) -> None:
-        self.start_s = time.monotonic()
-        self.limit_s = limit_s
-        self.on_progress = on_progress
-
-    def until(self, share: float) -> Callable[[], bool]:
-        """Return what says whether less than a share of the time is spent."""
-
-        def has_time() -> bool:
-            spent = (time.monotonic() - self.start_s) / max(self.limit_s, 1e-9)
-            self.on_progress(min(spent, 1.0))
-            return spent < share
-
-        return has_time
-
-
-class _Leader:
-    """Ways of the sites of a ring, none of which one trench takes off.
-
-    Parameters
-    ----------
-    designer
-        The designer.
-    whole
-        Its network.
-    protect_todo, protect_live
-        As in `Designer.ring`.
-    """
-
-    def __init__(
-        self, designer: Designer, whole: Whole, protect_todo: Bools, protect_live: Ints
-    ) -> None:
-        problem = designer.problem
-        self.designer, self.whole = designer, whole
-        self.names = [(False, k) for k in np.flatnonzero(problem.node >= 0).tolist()]
-        self.names += [(True, k) for k in protect_live.tolist()]
-        self.protect = np.array([is_live or protect_todo[k] for is_live, k in self.names], bool)
-        self.node = np.array(
-            [(problem.live_node if is_live else problem.node)[k] for is_live, k in self.names],
-            np.int64,
-        )
-        self.search = self._search()
-
-    def _search(self) -> RouteSearch:
-        """Return a search for ways, which knows the trenches found so far."""
-        designer, whole = self.designer, self.whole
-        edges = designer.problem.task.edges
-        real = whole.stretch >= 0
-        network = RouteNetwork(
-            whole.n_nodes,
-            whole.tail,
-            whole.head,
-            whole.length_m,
-            whole.cost,
-            np.where(real, edges.instead_cost[whole.stretch], 0.0),
-            np.where(real, edges.free_cores[whole.stretch], np.inf),
-            ~real,
-            designer.problem.live_node,
-            whole.roots,
-            {**whole.groups, **designer.trenches},
-        )
-        hopeless = network.hopeless(self.node[self.protect])
-        sites = [
-            RouteSite(
-                int(node),
-                int(node) if is_live else whole.n_nodes + k,
-                bool(safe),
-                hopeless.get(int(node), frozenset()) if safe else frozenset(),
-            )
-            for (is_live, k), node, safe in zip(self.names, self.node, self.protect, strict=True)
-        ]
-        return RouteSearch(network, sites, designer.request.cores_per_site)
-
-    def begin(self, known: Sequence[Mapping[tuple[bool, int], tuple[Way, ...]]]) -> None:
-        """Lead all sites, as in one of the known ways where that costs less."""
-        search = self.search
-        best: list[tuple[Way, ...]] | None = None
-        least = np.inf
-        for ways in [{}, *known]:
-            for site, name in enumerate(self.names):
-                there = ways.get(name, ())
-                if there and not self.protect[site]:
-                    there = there[:1]
-                search.put(site, there)
-                if not there or search.open_risks(site).size:
-                    search.remove(site)
-            for site in range(len(self.names)):
-                if not search.ways[site]:
-                    search.place(site)
-            if search.cost < least:
-                best, least = list(search.ways), search.cost
-        search.restore(best or [])
-
-    def restrict(self, edges: Ints, has_time: Callable[[], bool]) -> None:
-        """Lead all sites within some edges and improve that; keep it where it costs less."""
-        search = self.search
-        before, cost = list(search.ways), search.cost
-        outside = np.ones(self.whole.tail.size, bool)
-        outside[edges] = False
-        outside &= self.whole.stretch >= 0
-        for site in range(len(self.names)):
-            search.remove(site)
-        search.closed |= outside
-        done = all(search.place(site) for site in range(len(self.names)))
-        search.closed[:] = False
-        if done:
-            search.improve(_STALE, has_time)
-        if not done or search.cost >= cost:
-            search.restore(before)
-
-    def improve(self, has_time: Callable[[], bool]) -> None:
-        """Search for cheaper ways, and lead those anew that lie in one trench."""
-        self.search.improve(_STALE, has_time)
-        for _ in range(_RING_ROUNDS):
-            choice = self.designer.of_ways(self, 0.0, {})
-            again = self.designer.one_trench(choice, self.node[self.protect])
-            known = self.designer.trenches
-            if all(name in known and np.array_equal(known[name], e) for name, e in again.items()):
-                # None, or only such as the search knows and nothing leads round.
-                return
-            known.update(again)
-            before = list(self.search.ways)
-            self.search = self._search()
-            self.search.restore(before)
-            guarded = np.flatnonzero(self.protect).tolist()
-            taken_off = [site for site in guarded if self.search.open_risks(site).size]
-            if not taken_off:
-                # Nothing leads round these trenches.
-                return
-            for site in taken_off:
-                kept = self.search.ways[site]
-                self.search.remove(site)
-                if not self.search.place(site) and not self.search.ways[site]:
-                    self.search.put(site, kept)
-            for site in taken_off:
-                self.search.reroute(site)
 
 
 def _key(link: _Link) -> tuple[str, str, tuple[int, ...]]:

@@ -120,9 +120,11 @@ def network(area: Workspace) -> None:
     )
     paragraph(
         _(
-            "A budget without protection connects what has most criticality. With protection it "
-            "first connects all sites, and then protects those with most to lose: criticality "
-            "times hours without service."
+            "A budget without protection connects what has most criticality; sites that are worth "
+            "least for their money are left out until it pays for new and large cables, too. The "
+            "bound does not count these cables, so it holds for every choice. With protection a "
+            "budget first connects all sites, and then protects those with most to lose: "
+            "criticality times hours without service."
         )
     )
     paragraph(
