@@ -14,6 +14,7 @@ from data.errors import Message, message
 from data.schema import empty_frame
 from data.store import Workspace
 from planning import scenario_costs, sharing_costs, siting_backhaul
+from planning.cost import CostRange
 from planning.proposal_figures import as_json
 from planning.scenario_costs import NetworkCost
 
@@ -48,24 +49,29 @@ class SiteCosts:
         prices = sharing_costs.prices(self.workspace.folder)
         return scenario_costs.between(self._present(), changed, prices, backhaul)
 
-    def described(self, changed: Network) -> dict[str, Any]:
-        """Return the cost of a site for JSON.
+    def described(self, changed: Network, alternatives: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the cost of a site and what sharing would save, for JSON.
 
         Parameters
         ----------
         changed
             Masts and cells with the site.
+        alternatives
+            Masts to share instead, with ``once``, what it costs to hang the antennas there,
+            and ``has_room``.
 
         Returns
         -------
         dict
-            ``items`` of the bill (`scenario_costs.ITEMS`), ``total``, ``yearly``, ``notes``
-            on what is not counted, ``currency`` and whether the unit costs are ``verified``.
+            ``cost``: ``items`` of the bill (`scenario_costs.ITEMS`), ``total``, ``yearly``,
+            ``notes`` on what is not counted, ``currency`` and whether the unit costs are
+            ``verified``. ``alternatives``: with ``saving`` in place of ``once``; None where
+            the mast has no room.
         """
         prices = sharing_costs.prices(self.workspace.folder)
         whole, notes = self._with_fibre(changed)
         parts = whole.bill.groupby("item")[["low", "typical", "high"]].sum()
-        return {
+        cost = {
             "items": {str(item): parts.loc[item].to_dict() for item in parts.index},
             "total": asdict(whole.once),
             "yearly": asdict(whole.yearly),
@@ -73,33 +79,10 @@ class SiteCosts:
             "currency": prices.currency,
             "verified": all(unit.verified for unit in prices.units.values()),
         }
-
-    def with_savings(
-        self, changed: Network, alternatives: list[dict[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """Return masts to share instead with what they save.
-
-        Parameters
-        ----------
-        changed
-            Masts and cells with the site.
-        alternatives
-            With ``once``, what it costs to hang the antennas there, and ``has_room``.
-
-        Returns
-        -------
-        list of dict
-            With ``saving`` in place of ``once``; None where the mast has no room.
-        """
-        if not alternatives:
-            return []
-        whole, _ = self._with_fibre(changed)
-        found = []
-        for each in alternatives:
-            other = dict(each)
-            saved = sharing_costs.less(whole.once, other.pop("once"))
-            found.append({**other, "saving": asdict(saved) if other["has_room"] else None})
-        return found
+        return {
+            "cost": cost,
+            "alternatives": [_with_saving(whole.once, other) for other in alternatives],
+        }
 
     def _present(self) -> Network:
         has = self.workspace.has("masts")
@@ -125,3 +108,9 @@ class SiteCosts:
         if price == 0.0:
             return self.between(changed), notes
         return self.between(changed, {str(new["mast_id"].iloc[0]): price}), []
+
+
+def _with_saving(whole: CostRange, alternative: dict[str, Any]) -> dict[str, Any]:
+    other = dict(alternative)
+    saved = sharing_costs.less(whole, other.pop("once"))
+    return {**other, "saving": asdict(saved) if other["has_room"] else None}

@@ -229,8 +229,7 @@ class Evaluator:
             "cells": cells,
             "operators": sorted({str(cell["operator"]) for cell in cells}),
             **self._rules(site, organisation, place, cells),
-            "alternatives": self._costs.with_savings(changed, alternatives),
-            "cost": self._costs.described(changed),
+            **self._costs.described(changed, alternatives),
             "illustrative": sorted(
                 name for name, origin in self.workspace.provenance().items() if origin.illustrative
             ),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from planning.cost import CostRange, total
@@ -151,12 +152,20 @@ def _equipment(
     hung = dict(zip(old[1]["cell_id"], old[1]["mast_id"], strict=True))
     had = set(zip(old[1]["mast_id"], old[1]["operator"], old[1]["technology"], strict=True))
     tenants = set(zip(old[1]["mast_id"], old[1]["operator"], strict=True))
-    for key, cells in new[1].groupby(["mast_id", "operator"], sort=True):
+    moving = {
+        name for name, mast in new[0].items() if name in old[0] and _moved(old[0][name], mast)
+    }
+    after = new[1].assign(_origin=new[1]["cell_id"].map(hung))
+    now = zip(after["mast_id"], after["operator"], after["technology"], strict=True)
+    stays = (after["_origin"] == after["mast_id"]) & np.array([each in had for each in now], bool)
+    # Of the thousands of masts that stay as they are none has to be looked at.
+    touched = {*after.loc[~stays, "mast_id"], *moving}
+    concerned = after[after["mast_id"].isin(touched)]
+    for key, cells in concerned.groupby(["mast_id", "operator"], sort=True):
         mast, operator = (str(part) for part in key)
         was = old[0].get(mast)
-        moves = was is not None and _moved(was, new[0][mast])
-        origin = cells["cell_id"].map(hung)
-        come = origin.notna() & ((origin != mast) | moves)
+        moves = mast in moving
+        come = cells["_origin"].notna() & ((cells["_origin"] != mast) | moves)
         if come.any():
             yield _row("moved_equipment", mast, operator, prices.range_of("move_equipment"))
         brought = set(cells.loc[come, "technology"])

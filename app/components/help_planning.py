@@ -263,9 +263,11 @@ def proposals(area: Workspace) -> None:
         ),
         _(
             "Masts to share instead are the nearest that may be shared, at most {count} within "
-            "{distance}: the same antennas are hung there, and what they gain is divided by what "
-            "they gain on the proposed site, summed over technologies. Sharing saves the new mast "
-            "with shelter and power, less the strengthening of a mast without a free place.",
+            "{distance}: the same antennas are hung there at a free height, and what they gain is "
+            "divided by what they gain on the proposed site, summed over technologies. The site "
+            "costs what a scenario with it costs: mast with shelter and power, equipment of every "
+            "operator and technology, fibre. Sharing saves that, less equipment and strengthening "
+            "of the shared mast; a mast without a free place or height saves nothing.",
             count=formats.number(proposal_evaluation.ALTERNATIVES),
             distance=formats.distance(proposal_evaluation.ALTERNATIVES_WITHIN_M),
         ),
@@ -278,6 +280,14 @@ def proposals(area: Workspace) -> None:
     )
     limits(
         _("Gains of several proposals at the same place do not add up."),
+        _(
+            "The spacing is compared with the masts of the data. Consented sites near are named "
+            "beside it, to a carrier its own."
+        ),
+        _(
+            "A rule that needs what is not stated, or places that the data do not have, cannot be "
+            "checked; it is not taken as met."
+        ),
         _(
             "Rules whose text was not compared with the regulation are planning assumptions; the "
             "decision is the department's."

@@ -246,7 +246,7 @@ def test_a_site_costs_what_the_scenario_with_it_costs(
 def test_where_no_fibre_is_known_the_cost_says_so(place, tmp_path) -> None:
     bare = write_area(tmp_path / "bare", small_area(n_masts=2), without=("fibre_nodes",))
     change = site_request.change(site(place), "X", OPERATOR, [])
-    cost = SiteCosts(bare).described(scenario_network.network(bare, [change]))
+    cost = SiteCosts(bare).described(scenario_network.network(bare, [change]), [])["cost"]
     assert "backhaul" not in cost["items"]
     (note,) = cost["notes"]
     assert "Backhaul is not counted" in str(sentence(note))
