@@ -274,7 +274,7 @@ def by_zone(
     Returns
     -------
     DataFrame
-        Columns code, name, level, valid_from, valid_to (ISO dates, None where they are
+        Columns code, name, level, valid_from, valid_to (ISO dates, empty where they are
         open), reported, as_of, source, computed; only units with one of the two values.
         A reported one is that of the unit that was there on its day, of whatever time;
         computed ones are those of the units of `on`, without that of the area itself.
@@ -303,7 +303,7 @@ def by_zone(
         said = reported.get(row)
         rows.append(
             {
-                **units.table.loc[row].to_dict(),
+                **{name: value or "" for name, value in units.table.loc[row].items()},
                 "reported": np.nan if said is None or said.value is None else said.value,
                 "as_of": "" if said is None else said.as_of,
                 "source": "" if said is None else said.source,

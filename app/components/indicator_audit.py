@@ -472,7 +472,8 @@ def _others(known: dict[str, Definition], newest: dict[tuple[str, str], Value]) 
             )
         )
     if rows:
-        caption = _("Figures and statements that no computation can make true")
         head = (_("Indicator"), _("Reported"), _("Why it cannot be audited"))
-        with st.expander(caption, icon=":material/help:"):
-            style.table(caption, head, rows)
+        with st.expander(
+            _("Figures and statements that no computation can make true"), icon=":material/help:"
+        ):
+            style.table(_("What each lacks to be computed"), head, rows)

@@ -181,9 +181,9 @@ def _zones(area: Workspace, definition: Definition) -> None:
                 ],
             }
         )
-        if table["valid_to"].notna().any():
+        if (table["valid_to"] != "").any():
             # Units that are no more stand among those of today.
-            shown.insert(3, _("Until"), [formats.date(day or "") for day in table["valid_to"]])
+            shown.insert(3, _("Until"), [formats.date(day) for day in table["valid_to"]])
         if table["reported"].isna().all():
             shown = shown.drop(columns=[_("Reported"), _("As of")])
         st.dataframe(shown, hide_index=True, width="stretch")

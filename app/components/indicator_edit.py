@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -198,10 +199,11 @@ def _value_fields(
         key=f"{key}.as_of",
     )
     fields["as_of"] = "" if day is None else day.isoformat()
-    left, right = st.columns(2)
-    if definition.unit == "%":
+    places = itertools.cycle(st.columns(2))
+    share = definition.unit == "%"
+    if share:
         fields["denominator"] = _named(
-            left,
+            next(places),
             _("Share of what, as the source says"),
             definition.denominator if old is None else old.denominator,
             names.DENOMINATORS,
@@ -209,23 +211,24 @@ def _value_fields(
             _("Leave it empty if the source does not say."),
         )
     zones = _zones(units, old)
-    fields["zone_code"] = right.selectbox(
+    fields["zone_code"] = next(places).selectbox(
         _("Administrative unit"),
         zones,
         index=0 if old is None else zones.index(old.zone_code),
         format_func=lambda code: _zone_name(code, units),
         key=f"{key}.zone",
     )
-    fields["source"] = left.text_input(
+    fields["source"] = next(places).text_input(
         _("Source"), value="" if old is None else old.source, key=f"{key}.source"
     )
-    fields["method"] = right.text_input(
+    fields["method"] = next(places).text_input(
         _("Method"),
         value="" if old is None else old.method,
         help=_("Model, level and probability, or measurement; empty if not stated."),
         key=f"{key}.method",
     )
-    note = st.text_input(
+    # With the denominator the columns are full; the note has the row below to itself.
+    note = (st if share else next(places)).text_input(
         _("Note"), value="" if old is None else old.note(language()), key=f"{key}.note"
     )
     if old is None or note != old.note(language()):

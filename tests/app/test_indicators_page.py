@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import pandas as pd
 import pytest
 
 from app import i18n, indicator_labels, jobs
+from data.area import Provenance
 from data.errors import message
 from data.records.engine import Records
 from planning import (
@@ -146,22 +148,27 @@ def test_keeping_a_value_leaves_the_definition_as_somebody_has_filled_it(start, 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_units_and_denominators_are_named_in_the_forms(start, own, language) -> None:
+    former = {"code": "13297", "name": "Hai Bà Trưng", "type": "Phường", "parent_code": None}
+    former |= {"valid_from": "2020-01-01", "valid_to": "2024-12-31", "successor_codes": None}
+    own.write({"former_zones": pd.DataFrame([former])}, {"former_zones": Provenance("test")})
     app = part(start(own, "indicators", language), "One indicator")
     app.selectbox(key="keep.indicator").set_value("dossiers_received").run()
     unit = app.text_input(key=f"indicators.definition.dossiers_received.0.unit.{language}")
     assert unit.value == {"vi": "hồ sơ", "en": "dossiers"}[language]
     zone = app.selectbox(key="indicators.value.dossiers_received..0.zone")
     names = own.read("zones").set_index("code")["name"]
-    assert sorted(zone.options[1:]) == sorted(f"{name} · {code}" for code, name in names.items())
-    code = str(names.index[-1])
-    zone.set_value(code)
+    day = {"vi": "31/12/2024", "en": "31 Dec 2024"}[language]
+    until = {"vi": f"(đến {day})", "en": f"until {day}"}[language]
+    assert zone.options[-1] == f"Hai Bà Trưng {until} · 13297"
+    assert sorted(zone.options[1:-1]) == sorted(f"{name} · {code}" for code, name in names.items())
+    zone.set_value("13297")
     app.number_input(key="indicators.value.dossiers_received..0.value").set_value(12)
     button(app, {"vi": "Lưu", "en": "Save"}[language]).click().run()
     healthy(app)
     records = Records.open(own.folder.parent)
-    assert indicator_values.read(own, records, "dossiers_received")[0].zone_code == code
-    (table,) = [item.value for item in app.dataframe if code in item.value.to_numpy()]
-    assert table.iloc[:, 1].tolist() == [names[code]]
+    assert indicator_values.read(own, records, "dossiers_received")[0].zone_code == "13297"
+    (table,) = [item.value for item in app.dataframe if "13297" in item.value.to_numpy()]
+    assert table.iloc[0, [1, 3]].tolist() == ["Hai Bà Trưng", day]
     # The name is that of a code; a share is of what its definition says.
     app.selectbox(key="keep.indicator").set_value("mobile_2g_village").run()
     of = app.text_input(key=f"indicators.value.mobile_2g_village..0.denominator.{language}")

@@ -473,7 +473,7 @@ def test_values_of_units_that_are_no_more_are_shown(tmp_path, computed) -> None:
     assert said["level"].tolist() == ["district", "district", "commune", "commune"]
     assert said["valid_to"].tolist() == ["2025-06-30", "2025-06-30", "2024-12-31", "2024-12-31"]
     # The ward that has the code of a former commune today has its computed value alone.
-    ward = table[(table["code"] == again) & table["valid_to"].isna()].iloc[0]
+    ward = table[(table["code"] == again) & (table["valid_to"] == "")].iloc[0]
     assert np.isnan(ward["reported"])
     assert ward["computed"] >= 0.0
     # Districts and their communes are not added to each other, nor is a part the whole.
