@@ -203,13 +203,15 @@ def read_network(
         raise InputError(
             "None of the {count} rows of fibre_nodes is a live access point (expected cabinets or "
             "splitters, or other nodes with ports, of status existing)",
-            count=len(nodes),
+            count=f"{len(nodes):,}",
         )
     paths = light_paths(segments, access, exchanges, tolerance_m=request.access_reach_m)
     notes = []
     planned = int((~live & gives).sum())
     if planned:
-        notes.append(message("Access points not yet or no longer live: {count}.", count=planned))
+        notes.append(
+            message("Access points not yet or no longer live: {count}.", count=f"{planned:,}")
+        )
     checked_budget = segments is not None and len(exchanges) > 0
     if not checked_budget:
         notes.append(
@@ -225,7 +227,7 @@ def read_network(
                 message(
                     "Access points without a way along existing cables to an exchange of their "
                     "owner: {count} ({examples}).",
-                    count=lost,
+                    count=f"{lost:,}",
                     examples=examples(access["node_id"], ~np.isfinite(paths.length_m)),
                 )
             )
@@ -233,7 +235,7 @@ def read_network(
             notes.append(
                 message(
                     "Access points whose way to the exchange uses cables of other owners: {count}.",
-                    count=int(paths.leased.sum()),
+                    count=f"{int(paths.leased.sum()):,}",
                 )
             )
     missing = int(access["ports"].isna().sum())
@@ -242,7 +244,7 @@ def read_network(
             message(
                 "Access points without a number of ports: {count}; {assumed} were assumed, and for "
                 "the range none and no limit.",
-                count=missing,
+                count=f"{missing:,}",
                 assumed=request.assumed_ports,
             )
         )
@@ -252,7 +254,7 @@ def read_network(
         notes.append(
             message(
                 "Access points without a split ratio: {count}; 1:{assumed} was assumed.",
-                count=int(np.isnan(ratio).sum()),
+                count=f"{int(np.isnan(ratio).sum()):,}",
                 assumed=request.assumed_split_ratio,
             )
         )

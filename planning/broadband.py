@@ -483,7 +483,7 @@ def _compute_into(
         raise InputError(
             "None of the {count} live access points stands within {distance} m of a road or of a "
             "stretch of fibre; check the coordinates, or raise --access-reach-m",
-            count=len(network.access),
+            count=f"{len(network.access):,}",
             distance=f"{request.access_reach_m:g}",
         )
     shares = fixed_shares(pairs, found, network, request, table)

@@ -116,7 +116,7 @@ def notes(
                 "Access points farther than {distance} m from any route, not counted: {count} "
                 "({examples}).",
                 distance=f"{request.access_reach_m:g}",
-                count=int(off.sum()),
+                count=f"{int(off.sum()):,}",
                 examples=examples(network.access["node_id"], off),
             )
         )
@@ -127,7 +127,7 @@ def notes(
                 "Homes farther than {distance} m from any route, counted as not served: {count} "
                 "households.",
                 distance=f"{request.access_reach_m:g}",
-                count=round(float(homes.households[away].sum())),
+                count=f"{homes.households[away].sum():,.0f}",
             )
         )
         share = float(homes.households[away].sum() / homes.households.sum())
@@ -145,7 +145,7 @@ def notes(
         said.append(
             message(
                 "Homes are known to about {spacing} m only, which is much for a drop of {drop} m.",
-                spacing=round(homes.spacing_m),
+                spacing=f"{homes.spacing_m:,.0f}",
                 drop=f"{request.drop_m:g}",
             )
         )
@@ -155,8 +155,8 @@ def notes(
             message(
                 "The routes are in {count} parts that are not connected; {problems} places of the "
                 "lines are doubtful.",
-                count=parts,
-                problems=len(built.problems),
+                count=f"{parts:,}",
+                problems=f"{len(built.problems):,}",
             )
         )
     if mobile is None:

@@ -160,7 +160,9 @@ def find(
     outside = float(households[~inside].sum())
     if kind == "given" and outside > 0.0:
         notes.append(
-            message("Homes outside all zones, left out: {count} households.", count=round(outside))
+            message(
+                "Homes outside all zones, left out: {count} households.", count=f"{outside:,.0f}"
+            )
         )
     index = np.flatnonzero(keep)
     return Homes(
@@ -218,8 +220,8 @@ def _of_frame(
     if not len(frame) or shapes.is_empty.any() or shapes.isna().any():
         raise InputError(
             "{count} of {total} homes have no place (expected a point or outline for each)",
-            count=int((shapes.is_empty | shapes.isna()).sum()),
-            total=len(frame),
+            count=f"{int((shapes.is_empty | shapes.isna()).sum()):,}",
+            total=f"{len(frame):,}",
         )
     points = shapely.point_on_surface(shapes.to_numpy())
     values = {}
@@ -246,7 +248,9 @@ def _of_villages(villages: gpd.GeoDataFrame, notes: list[Message]) -> tuple[Floa
     known = np.isfinite(people)
     if not known.all():
         notes.append(
-            message("Villages without population, left out: {count}.", count=int((~known).sum()))
+            message(
+                "Villages without population, left out: {count}.", count=f"{int((~known).sum()):,}"
+            )
         )
     notes.append(
         message(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,12 @@ from planning.reports.model import Document, Number, Table, plain
 FORMATS = ("gpkg", "kmz", "cog", "csv")
 
 Progress = Callable[[float], None]
+
+#: Last column of CSV tables, there where figures come from generated data.
+DATA_KIND = "data_kind"
+
+#: Beginnings of the keys of tables that hold nothing computed or observed.
+_ONLY_TEXT = ("documents_", "statements_", "method_", "data")
 
 _RESERVED = ("fid", "geom", "ogc_fid")
 
@@ -83,9 +90,27 @@ def save(
         elif each == "cog":
             written += _rasters(known, folder)
         else:
-            written += [_csv(table, folder, language) for table in document.tables()]
+            written += [_csv(table, folder, language, known) for table in document.tables()]
         on_progress(number / len(chosen))
     return written
+
+
+def data_kind(known: Inputs) -> str | None:
+    """Return the mark of figures that come from generated data.
+
+    Parameters
+    ----------
+    known
+        What is known.
+
+    Returns
+    -------
+    str or None
+        "illustrative", with the generated layers where others are not; None without any.
+    """
+    if known.workspace.area.illustrative:
+        return "illustrative"
+    return f"illustrative: {', '.join(known.generated)}" if known.generated else None
 
 
 # GeoPackage
@@ -197,27 +222,44 @@ def _rasters(known: Inputs, folder: Path) -> list[Path]:
     if result is None:
         return []
     inside = kmz_file.inside_area(known, result.grid)
+    kind = data_kind(known)
     written = []
     for service in names.ordered(result.figures["service"]):
         path = folder / f"covered_{service}.tif"
         covered = np.where(
             inside, result.covered(service).values.astype(np.uint8), np.uint8(_OUTSIDE)
         )
-        written.append(files.replace(path, partial(_cog, covered, result)))
+        written.append(files.replace(path, partial(_cog, covered, result, kind)))
     for name in result.summary["provenance"]["thresholds"]:
         for source, target in ((f"{name}.tif", f"level_{name}.tif"),
                                (f"{name}_rate.tif", f"rate_{name}.tif")):  # fmt: skip
             file = result.folder / source
             if file.exists():
-                written.append(files.replace(folder / target, partial(_copy, file)))
+                written.append(files.replace(folder / target, partial(_copy, file, kind)))
     return written
 
 
-def _copy(source: Path, path: Path) -> None:
-    shutil.copyfile(source, path)
+def _copy(source: Path, kind: str | None, path: Path) -> None:
+    if kind is None:
+        shutil.copyfile(source, path)
+        return
+    # A tag set on a finished COG would spoil the order of its parts.
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        part = Path(folder) / "part.tif"
+        rasterio.shutil.copy(source, part, driver="GTiff", tiled=True, bigtiff="IF_SAFER")
+        with rasterio.open(part, "r+") as target:
+            target.update_tags(**_tags(kind))
+        rasterio.shutil.copy(part, path, driver="COG", compress="deflate")
 
 
-def _cog(covered: np.ndarray[Any, Any], result: CoverageResult, path: Path) -> None:
+def _tags(kind: str | None) -> dict[str, str]:
+    """Return the description that programs show with a TIFF file."""
+    return {} if kind is None else {"TIFFTAG_IMAGEDESCRIPTION": f"{DATA_KIND}: {kind}"}
+
+
+def _cog(
+    covered: np.ndarray[Any, Any], result: CoverageResult, kind: str | None, path: Path
+) -> None:
     grid = result.grid
     with rasterio.MemoryFile() as memory:
         with memory.open(
@@ -231,6 +273,7 @@ def _cog(covered: np.ndarray[Any, Any], result: CoverageResult, path: Path) -> N
             nodata=_OUTSIDE,
         ) as target:
             target.write(covered, 1)
+            target.update_tags(**_tags(kind))
             target.set_band_description(1, "1 covered, 0 not covered, 255 outside")
         rasterio.shutil.copy(memory.name, path, driver="COG", compress="deflate")
 
@@ -238,13 +281,15 @@ def _cog(covered: np.ndarray[Any, Any], result: CoverageResult, path: Path) -> N
 # Tables
 
 
-def _csv(table: Table, folder: Path, language: Language) -> Path:
+def _csv(table: Table, folder: Path, language: Language, known: Inputs) -> Path:
     """Write a table with all digits; text that starts like a formula gets a quote before it."""
+    kind = None if table.key.startswith(_ONLY_TEXT) else data_kind(known)
+    last = () if kind is None else (kind,)
 
     def content(path: Path) -> None:
         with path.open("w", encoding="utf-8-sig", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\r\n")
-            writer.writerow(list(_heads(table)))
+            writer.writerow([*_heads(table), *(DATA_KIND for _ in last)])
             for row in table.rows:
                 writer.writerow(
                     [
@@ -252,6 +297,7 @@ def _csv(table: Table, folder: Path, language: Language) -> Path:
                         for column, value in zip(table.columns, row, strict=True)
                         for each in _parts(column.kind, value)
                     ]
+                    + list(last)
                 )
 
     return files.replace(folder / f"{table.key}.csv", content)

@@ -58,7 +58,10 @@ def section(inputs: Inputs) -> Section:
         own = frame[frame["group"] == name]
         if len(own):
             title = names.INDICATOR_GROUPS.get(name, Message("{name}", {"name": name}))
-            parts.append(Section(f"indicators_{name}", title, tuple(_blocks(name, title, own))))
+            blocks = _blocks(name, title, own)
+            if name == "service_points":
+                blocks += _points(inputs)
+            parts.append(Section(f"indicators_{name}", title, tuple(blocks)))
     return Section("indicators", PARTS["indicators"], (), tuple(parts))
 
 
@@ -83,6 +86,43 @@ def _blocks(name: str, title: Message, own: pd.DataFrame) -> list[Block]:
             _documents(f"documents_{name}", message("Documents: {group}", group=title), documents)
         )
     return blocks
+
+
+def _points(inputs: Inputs) -> list[Block]:
+    """Return the table of post and telecom service points by finest unit, where there is one."""
+    frame = inputs.service_points
+    if frame is None:
+        return []
+    finest = inputs.communes
+    # A former unit may have had the code of one that is there now.
+    here = frame[frame["name"].isin(finest["name"]) & frame["level"].isin(finest["level"])]
+    here = here[here["code"].isin(finest["code"].astype(str))]
+    rows = tuple(
+        (
+            str(row["code"]),
+            str(row["name"]),
+            _number(row["reported"]),
+            _text(row["as_of"]) or None,
+            _number(row["computed"]),
+        )
+        for row in here.to_dict("records")
+    )
+    if not rows:
+        return []
+    table = Table(
+        "service_points_by_unit",
+        message("Post and telecom service points by unit"),
+        (
+            Column("code", message("Code"), width=0.8),
+            Column("name", message("Name"), width=2.4),
+            Column("reported", message("Reported"), "number", 0),
+            Column("as_of", message("As of"), "day", width=1.2),
+            Column("computed", message("Computed"), "number", 0),
+        ),
+        rows,
+        message("Computed: points in the layer of public places. A dash: not known."),
+    )
+    return [table]
 
 
 def beside(frame: pd.DataFrame) -> Table:
@@ -172,9 +212,10 @@ def _share_of(code: str) -> Text:
     return words.named(names.DENOMINATORS, code) if code else words.NOT_STATED
 
 
-def _closed(note: object) -> str:
-    """Return a note with the stop that some are written without."""
-    text = _text(note)
+def _sentence(note: object) -> str:
+    """Return a note with the capital and the stop that some are written without."""
+    text = _text(note).strip()
+    text = text[:1].upper() + text[1:]
     return text if not text or text[-1] in ".!?…" else f"{text}."
 
 
@@ -182,7 +223,7 @@ def _remarks(row: Mapping[Any, Any]) -> Value:
     """Join the warnings about a reported value, its note, and why nothing was computed."""
     said: list[Text] = list(row["warnings"] or ())
     if _text(row["note_vi"]) or _text(row["note"]):
-        said.append(Bilingual(_closed(row["note_vi"]), _closed(row["note"])))
+        said.append(Bilingual(_sentence(row["note_vi"]), _sentence(row["note"])))
     if isinstance(row["missing"], Message):
         said.append(row["missing"])
     if not said:

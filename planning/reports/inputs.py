@@ -52,6 +52,9 @@ DEFAULT_PARTS = tuple(part for part in PARTS if part != "sharing")
 #: Without these there is no coverage.
 COVERAGE_LAYERS = ("masts", "cells", "terrain")
 
+#: Indicator whose values a report also shows by unit.
+SERVICE_POINTS = "service_points_count"
+
 #: Smallest place without coverage that is listed. [km²]
 LEAST_HOLE_KM2 = 0.05
 
@@ -72,6 +75,8 @@ class Inputs:
         A sharing plan, or None.
     indicators
         Table of `planning.indicators`, or None.
+    service_points
+        Post and telecom service points by unit (`planning.indicators.by_zone`), or None.
     missing
         Part -> why its result is not there.
     previous
@@ -88,6 +93,7 @@ class Inputs:
     quality: QualityReport | None = None
     sharing: Consolidation | None = None
     indicators: pd.DataFrame | None = None
+    service_points: pd.DataFrame | None = None
     missing: Mapping[str, Message] = field(default_factory=dict)
     previous: dict[str, Any] | None = None
 
@@ -301,9 +307,11 @@ def gather(
     holes = None
     if coverage is not None and "holes" in parts:
         holes = products.make(workspace, coverage, minimum_area_km2=LEAST_HOLE_KM2).holes
-    table = None
+    table, points = None, None
     if {"summary", "indicators"} & set(parts):
         table = attempt("indicators", lambda: indicators.table(workspace, records, request=request))
+    if table is not None and "indicators" in parts:
+        points = indicators.by_zone(workspace, records, SERVICE_POINTS)
     tell(0.0, 1.0)(0.97)
     report = quality.load(workspace, current=True) if "data" in parts else None
     plan = None
@@ -321,6 +329,7 @@ def gather(
         quality=report,
         sharing=plan,
         indicators=table,
+        service_points=points,
         missing=missing,
         previous=previous,
     )

@@ -46,6 +46,9 @@ _NUMBER = re.compile(r"[-+\u2212]?(\d{1,3}(,\d{3})+(\.\d+)?|\d+\.\d+)")
 _SWAPPED = str.maketrans(",.", ".,")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
+#: The sign of percentages as sentences have it, which each language writes in its own way.
+_PERCENT = re.compile(r"(?<=[\d}]) %")
+
 
 @cache
 def _catalogue(code: str) -> Catalog:
@@ -113,12 +116,11 @@ class Language:
         return clean(self._found(text.template)).format(**values)
 
     def _found(self, text: str) -> str:
-        if self.code == "en" or not text:
-            return text
-        entry = _catalogue(self.code).get(text)
-        if entry is None or not entry.string:
-            return text
-        return entry.string if isinstance(entry.string, str) else entry.string[0]
+        if self.code != "en" and text:
+            entry = _catalogue(self.code).get(text)
+            if entry is not None and entry.string:
+                text = entry.string if isinstance(entry.string, str) else entry.string[0]
+        return _PERCENT.sub(self._percent_sign, text)
 
     def _part(self, value: object) -> str:
         if isinstance(value, (Message, Bilingual)):

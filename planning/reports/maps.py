@@ -100,7 +100,7 @@ def coverage(inputs: Inputs, service: str) -> Picture:
             ]
             masts = _masts(inputs)
             if masts is not None:
-                sheet.points(masts.geometry, _MAST, 1.6)
+                sheet.points(masts.geometry, _MAST, 2.6)
                 entries.append(
                     Entry(language.say(message("mast in operation")), _MAST, "point", "o")
                 )

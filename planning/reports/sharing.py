@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from data.errors import Message, message
-from planning import consolidation
+from planning import consolidation, names
 from planning.consolidation import Consolidation
 from planning.reports import words
 from planning.reports.inputs import PARTS, Inputs
@@ -86,7 +86,7 @@ def _said(summary: dict[str, Any]) -> list[Paragraph]:
         typical=_millions(saving["typical"]),
         low=_millions(saving["low"]),
         high=_millions(saving["high"]),
-        currency=str(summary["currency"]),
+        currency=words.named(names.UNITS, summary["currency"]),
         share_before=Share(float(summary["sharing_percent_before"]) / 100.0),
         share_after=Share(float(summary["sharing_percent_after"]) / 100.0),
     )
@@ -146,7 +146,7 @@ def _parties(found: Consolidation) -> Table:
         "sharing_parties",
         message(
             "Worth of the plan to each owner and operator, million {currency}",
-            currency=str(found.summary["currency"]),
+            currency=words.named(names.UNITS, found.summary["currency"]),
         ),
         (
             Column("party", message("Owner or operator"), width=1.6),

@@ -406,7 +406,7 @@ def test_homes_off_the_network_and_disconnected_parts_are_said(tmp_path: Path) -
         [
             homes_at((1_000, 0)),
             gpd.GeoDataFrame(
-                {"households": [2.0, 3.0]},
+                {"households": [2.0, 3639.0]},
                 geometry=gpd.points_from_xy([X + 500, X + 500], [Y + 4_480, Y + 500]),
                 crs=CRS,
             ),
@@ -417,7 +417,7 @@ def test_homes_off_the_network_and_disconnected_parts_are_said(tmp_path: Path) -
     assert result.homes["state"].tolist() == ["served", "too_far", "off_network"]
     assert result.homes["distance_m"].isna().tolist() == [False, True, True]
     said = " ".join(note["text"] for note in result.summary["provenance"]["notes"])
-    assert "counted as not served: 3 households" in said
+    assert "counted as not served: 3,639 households" in said
     assert "The routes are in 2 parts" in said
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import geopandas as gpd
@@ -101,6 +104,48 @@ def test_tables_are_csv_with_all_digits(known, out) -> None:
         ["2G", "3G", "4G", "3G_or_4G", "any"], "share"
     ].tolist()
     assert float(rows[0]["area_low"]) == whole.loc["2G", "interval_low"]
+
+
+def test_files_say_that_figures_come_from_generated_data(known, out, cli, tmp_path) -> None:
+    names = {path.name for path in out.iterdir()}
+    assert {"covered_any.tif", "level_4G.tif", "rate_4G.tif", "masts.csv"} <= names
+    for name in names:
+        if name.endswith(".tif"):
+            assert cog_validate(out / name)[0], name
+            with rasterio.open(out / name) as source:
+                assert source.tags()["TIFFTAG_IMAGEDESCRIPTION"] == "data_kind: illustrative"
+        if name.endswith(".csv"):
+            with (out / name).open(encoding="utf-8-sig", newline="") as stream:
+                kinds = {row.get("data_kind") for row in csv.DictReader(stream)}
+            only_text = name.startswith(("documents_", "statements_", "method_", "data"))
+            assert kinds <= {None if only_text else "illustrative"}, name
+    # The mark changes nothing of what is in the raster.
+    with (
+        rasterio.open(out / "level_4G.tif") as marked,
+        rasterio.open(known.coverage.folder / "4G.tif") as own,
+    ):
+        assert marked.descriptions == own.descriptions
+        assert str(marked.profile) == str(own.profile)
+        assert np.array_equal(marked.read(), own.read(), equal_nan=True)
+    # A table with the mark can be read in again.
+    own = tmp_path / "own"
+    shutil.copytree(known.workspace.folder, own)
+    code, _, err = cli("data", "import", "masts", out / "masts.csv", "--workspace", own)
+    assert (code, err) == (0, "")
+    assert Workspace.open(own).read("masts")["data_kind"].unique().tolist() == ["illustrative"]
+
+
+def test_files_name_the_generated_layers_where_others_are_observed(known) -> None:
+    area = dataclasses.replace(known.workspace.area, illustrative=False)
+    workspace = SimpleNamespace(area=area, provenance=known.workspace.provenance)
+    said = exports.data_kind(dataclasses.replace(known, workspace=workspace))
+    assert said.startswith("illustrative: cells, ")
+    observed = {
+        name: dataclasses.replace(item, illustrative=False)
+        for name, item in known.workspace.provenance().items()
+    }
+    workspace = SimpleNamespace(area=area, provenance=lambda: observed)
+    assert exports.data_kind(dataclasses.replace(known, workspace=workspace)) is None
 
 
 def root_of(path: Path) -> tuple[ET.Element, dict[str, bytes]]:
@@ -278,8 +323,6 @@ def wish(**changes) -> kept.Wish:
 
 @pytest.fixture
 def own(workspace: Workspace, tmp_path: Path) -> Workspace:
-    import shutil
-
     shutil.copytree(workspace.folder, tmp_path / "own")
     return Workspace.open(tmp_path / "own")
 

@@ -16,12 +16,25 @@ import openpyxl
 import pandas as pd
 import pypdf
 import pytest
+from PIL import Image
 from reportlab.pdfbase import pdfmetrics
 
 from coverage.results import ANY_OPERATOR
 from data.errors import InputError, message
 from data.store import Workspace
-from planning.reports import build, figures, files, inputs, model, pdf_file, write
+from planning import indicator_values, network_report
+from planning.reports import (
+    build,
+    figures,
+    files,
+    fixed,
+    indicators,
+    inputs,
+    maps,
+    model,
+    pdf_file,
+    write,
+)
 from planning.reports.language import TAGS, Language, clean, languages
 from planning.reports.model import Bilingual, Column, Day, Document, Note, Number, Share, Table
 from tests.areas import small_area, write_area
@@ -136,6 +149,62 @@ def test_reported_figures_stand_beside_computed_ones(known, document) -> None:
     assert np.isfinite(computed).any()
 
 
+def test_remarks_are_sentences_and_words_of_the_source_are_quoted(known, monkeypatch) -> None:
+    monkeypatch.setattr(network_report, "_REPORTED_AREAS", ("test",))
+    frame = known.indicators.copy()
+    row = frame.index[frame["id"] == "mobile_4g_area"][0]
+    frame.loc[row, ["reported", "note_vi", "note"]] = 93.0, "theo đo kiểm", "as measured"
+    section = indicators.section(dataclasses.replace(known, indicators=frame))
+    (table,) = [
+        block
+        for part in section.sections
+        for block in part.blocks
+        if isinstance(block, Table) and block.key == "indicators_mobile"
+    ]
+    said = [VI.cell(table.columns[-1], line[-1]) for line in table.rows]
+    assert any(re.search(r"(^|\. )Theo đo kiểm\.", text) for text in said)
+    (claim, *_) = indicator_values._of_network(known.workspace)
+    quote = network_report.reported(known.workspace)["quote"]
+    assert claim.note_vi[1:-1] in set(quote)
+    assert (claim.note_vi[0], claim.note_vi[-1]) == ("“", "”")
+    assert set(indicator_values.network_claims(known.workspace, None)["quote"]) <= set(quote)
+
+
+def test_no_two_columns_of_a_table_are_headed_alike(known, document, monkeypatch) -> None:
+    monkeypatch.setattr(network_report, "_REPORTED_AREAS", ("test",))
+    claims = network_report.compare(
+        known.workspace, network_report.reported(known.workspace), known.network
+    )
+    assert len(claims)
+    for table in (*document.tables(), fixed._claims(claims)):
+        for language in (VI, EN):
+            heads = [language.say(column.title) for column in table.columns]
+            assert len(heads) == len(set(heads)), (table.key, heads)
+
+
+def test_service_points_are_listed_by_commune(known) -> None:
+    units = known.zones[["code", "name", "level"]].assign(
+        reported=np.nan, as_of="", computed=[np.nan, 2.0, 0.0, 1234.0]
+    )
+    former = units.iloc[[1]].assign(name="Xã cũ", level="commune", computed=np.nan, reported=7.0)
+    points = pd.concat([former, units], ignore_index=True)
+    section = indicators.section(dataclasses.replace(known, service_points=points))
+    (table,) = [
+        block
+        for part in section.sections
+        for block in part.blocks
+        if isinstance(block, Table) and block.key == "service_points_by_unit"
+    ]
+    shown = [
+        tuple(VI.cell(*pair) for pair in zip(table.columns, row, strict=True)) for row in table.rows
+    ]
+    assert shown == [
+        ("C001", "Xã 1", "–", "–", "2"),
+        ("C002", "Xã 2", "–", "–", "0"),
+        ("C003", "Xã 3", "–", "–", "1.234"),
+    ]
+
+
 def test_every_part_has_its_section_and_its_key_once(document) -> None:
     assert [section.key for section in document.sections] == list(inputs.DEFAULT_PARTS)
     keys = [block.key for block in document.blocks() if isinstance(block, (Table, model.Picture))]
@@ -204,6 +273,11 @@ def test_a_sharing_plan_is_added_where_it_is_asked_for(workspace, document) -> N
     moves = table_of(shared, "sharing_moves").rows
     assert len(moves) == plan["moves"]
     assert len(table_of(shared, "sharing_operators").rows) == len(plan["operators"])
+    money = [str(table_of(shared, "sharing_parties").title)]
+    money += [VI.say(block.text) for block in shared.blocks() if hasattr(block, "text")]
+    assert VI.say(table_of(shared, "sharing_parties").title).endswith("triệu đồng")
+    assert any("triệu đồng" in text for text in money)
+    assert not any("triệu VND" in text for text in money)
 
 
 # Languages
@@ -247,6 +321,9 @@ def test_numbers_and_days_are_written_as_each_language_does() -> None:
     assert str(text) == "1,234.5 km, 30.0%, 2020-11-16"
     estimate = Column("x", "x", "estimate")
     assert VI.cell(estimate, (0.5, 0.25, 1.0)) == "50,0\u00a0%\n25,0–100,0\u00a0%"
+    assert EN.say(message("{percent} % of {count} homes", percent=45, count="3,639")) == (
+        "45% of 3,639 homes"
+    )
     assert EN.cell(estimate, None) == "–"
     assert EN.cell(Column("x", "x", "number", 2), float("nan")) == "–"
     assert EN.cell(Column("x", "x", "number", 0), -1234) == "−1,234"
@@ -405,6 +482,19 @@ def test_maps_are_sharp_and_names_do_not_overlap(known) -> None:
     boxes = sheet._taken
     for k, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[k + 1 :])
+
+
+def test_masts_are_seen_on_the_maps_of_coverage(known, monkeypatch) -> None:
+    def dark() -> np.ndarray:
+        picture = Image.open(io.BytesIO(maps.coverage(known, "any").draw(VI))).convert("RGB")
+        return (np.asarray(picture, int) == maps.map_sheet.rgba(maps._MAST)[:3]).all(axis=2)
+
+    with_masts = dark()
+    count = len(maps._masts(known))
+    monkeypatch.setattr(maps, "_masts", lambda _inputs: None)
+    added = with_masts & ~dark()
+    # Without the legend below the map, whose dot is larger.
+    assert added[: int(0.85 * len(added))].sum() / count > 18
 
 
 def test_the_same_content_is_the_same_bytes(known, written, tmp_path) -> None:
