@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import formats, identity, labels, study
-from app.components import map_layers, scenario_list, scenario_texts, web_map
+from app.components import fibre_map, map_layers, scenario_list, scenario_texts, web_map
 from app.components.kept import keep
 from app.i18n import _, language
 from data.schema import MAST_CLASSES
@@ -250,6 +250,7 @@ def _map(area: Workspace, item: Scenario, masts: gpd.GeoDataFrame) -> None:
     places = masts.to_crs("EPSG:4326")
     touched = places["mast_id"].isin(changed)
     groups = [
+        fibre_map.outlines(area),
         web_map.dots_group(_("Masts"), _dots(places[~touched]), _AS_IT_IS),
         web_map.dots_group(_("Changed masts"), _dots(places[touched]), _CHANGED),
     ]
