@@ -14,7 +14,7 @@ from data.errors import Message, message
 from data.schema import empty_frame
 from data.store import Workspace
 from planning import scenario_costs, sharing_costs, siting_backhaul
-from planning.cost import CostRange
+from planning.cost import CostRange, total
 from planning.proposal_figures import as_json
 from planning.scenario_costs import NetworkCost
 
@@ -57,8 +57,8 @@ class SiteCosts:
         changed
             Masts and cells with the site.
         alternatives
-            Masts to share instead, with ``once``, what it costs to hang the antennas there,
-            and ``has_room``.
+            Masts to share instead, with ``once``, what it costs to hang the antennas there
+            (a `NetworkCost`), and ``has_room``.
 
         Returns
         -------
@@ -81,7 +81,7 @@ class SiteCosts:
         }
         return {
             "cost": cost,
-            "alternatives": [_with_saving(whole.once, other) for other in alternatives],
+            "alternatives": [_with_saving(whole, other) for other in alternatives],
         }
 
     def _present(self) -> Network:
@@ -110,7 +110,17 @@ class SiteCosts:
         return self.between(changed, {str(new["mast_id"].iloc[0]): price}), []
 
 
-def _with_saving(whole: CostRange, alternative: dict[str, Any]) -> dict[str, Any]:
+def _with_saving(whole: NetworkCost, alternative: dict[str, Any]) -> dict[str, Any]:
     other = dict(alternative)
-    saved = sharing_costs.less(whole, other.pop("once"))
-    return {**other, "saving": asdict(saved) if other["has_room"] else None}
+    shared: NetworkCost = other.pop("once")
+    if not other["has_room"]:
+        return {**other, "saving": None}
+    # The same equipment is bought at the same price, whichever mast carries it.
+    one, two = _sum(whole, equipment=True), _sum(shared, equipment=True)
+    less = CostRange(one.low - two.low, one.typical - two.typical, one.high - two.high)
+    rest = sharing_costs.less(_sum(whole, equipment=False), _sum(shared, equipment=False))
+    return {**other, "saving": asdict(rest + less)}
+
+
+def _sum(cost: NetworkCost, *, equipment: bool) -> CostRange:
+    return total(cost.bill[(cost.bill["item"] == "equipment") == equipment])

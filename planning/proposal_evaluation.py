@@ -299,7 +299,7 @@ class Evaluator:
                     "tenants": len(there),
                     "max_tenants": int(room),
                     "has_room": len(come) <= int(room) and fits,
-                    "once": self._costs.between(network).once,
+                    "once": self._costs.between(network),
                     "lon": mast["lon"],
                     "lat": mast["lat"],
                     "totals": gain.totals,

@@ -60,7 +60,7 @@ def show(area: Workspace, evaluation: Evaluation, title: str, *, key: str) -> No
     with rules:
         _findings(result, new_mast=evaluation.inputs["site"]["kind"] == "new")
     with sharing:
-        _sharing(result)
+        _sharing(result, new_mast=evaluation.inputs["site"]["kind"] == "new")
 
 
 def _facts(area: Workspace, evaluation: Evaluation) -> list[tuple[str, str]]:
@@ -206,11 +206,12 @@ def _findings(result: Mapping[str, Any], *, new_mast: bool) -> None:
     )
 
 
-def _sharing(result: Mapping[str, Any]) -> None:
+def _sharing(result: Mapping[str, Any], *, new_mast: bool) -> None:
     cost = result["cost"]
     currency = cost["currency"]
     # Appraisals of earlier versions have no items.
     items = cost.get("items", {})
+    yearly = _range(cost.get("yearly"), currency)
     style.facts(
         [
             *(
@@ -219,13 +220,15 @@ def _sharing(result: Mapping[str, Any]) -> None:
                 if item in items
             ),
             (_("In all"), _range(cost["total"], currency)),
-            (_("Rent and upkeep of the mast, a year"), _range(cost.get("yearly"), currency)),
+            *([(_("Rent and upkeep of the mast, a year"), yearly)] if new_mast else []),
         ]
     )
     for note in cost.get("notes", ()):
         st.caption(plain(translate(sentence(note))))
     if not cost["verified"]:
         st.caption(_("Unit costs are planning assumptions until they are replaced by your own."))
+    if not new_mast:
+        return
     st.markdown(f"**{_('Masts that could be shared instead')}**")
     others = result["alternatives"]
     if not others:
