@@ -283,21 +283,20 @@ class Designer:
             served[there[chosen[chosen >= len(edges.tail)] - len(edges.tail)]] = True
             return served
 
+        def rank(choice: Choice) -> tuple[float, float]:
+            return -self.value(choice), self.price(choice)
+
         made = self._within_cores(
             solve,
             on_progress,
             _TREES_FOR * self.limit_s,
             mask,
             lambda choice: self.paid(choice, budget),
-            lambda choice: (-self.value(choice), self.price(choice)),
+            rank,
         )
-        made = self._valued(made, made.bound)
-        if made.gap > 0.0:
-            # What connects all without regard to money may be cut better.
-            cut = self.paid(self.tree(on_progress, share=_TREE_TO_CUT), budget)
-            if self.value(cut) > self.value(made):
-                made = self._valued(cut, made.bound)
-        return made
+        # What connects all at least cost, without regard to the budget, may be cut better.
+        cut = self.paid(self.tree(on_progress, share=_TREE_TO_CUT), budget)
+        return self._valued(min(made, cut, key=rank), made.bound)
 
     def price(self, choice: Choice) -> float:
         """Return the typical cost of a choice, equipment and large cables included."""

@@ -19,7 +19,14 @@ import shapely
 
 from data import schema
 from data.errors import CancelledError, InputError
-from planning import cost, dedicated_network, network_design, network_layers, network_phases
+from planning import (
+    cost,
+    dedicated_network,
+    network_design,
+    network_designer,
+    network_layers,
+    network_phases,
+)
 from planning.network_budget import SharedWays
 from planning.network_design import NetworkDesign, NetworkDesignRequest
 from planning.network_designer import Choice, Designer
@@ -227,6 +234,23 @@ def test_points_of_the_trade_off_cost_no_more_than_their_budgets(tmp_path: Path)
     assert [designer.value(c) for c in found] == [0.0, 3.0, 9.0, 12.0]
     assert all(designer.value(c) <= c.bound for c in found)
     assert [c.gap for c in found] == pytest.approx([0.0, 0.0, 0.25, 0.0])
+
+
+def test_a_budget_for_all_is_not_spent_on_dearer_routes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Too few fibres are free in the short duct, enough in the one that leads round.
+    short = segments([(0, 0), (2000, 0)], cores=12, used=8)
+    round_ = segments([(0, 0), (0, 1000), (2000, 1000), (2000, 0)], cores=24, used=4)
+    ducts = pd.concat([short, round_.assign(segment_id="F1")], ignore_index=True)
+    places = [((0, 0), {}), *(((2000.0 + 100.0 * k, 0.0), {}) for k in (1, 2, 3))]
+    street = roads([(2000, 0), (2300, 0)])
+    there = area(tmp_path, places, roads=street, fibre_segments=ducts)
+    # Time for a single tree of the budget, which takes the short one.
+    monkeypatch.setattr(network_designer, "_TREES_FOR", 1e-3)
+    rich = network_design.design(there, quick(budget=1e9))
+    assert rich.summary["newly_connected"] == 3
+    assert rich.route_cost == pytest.approx(4000 * SPARE_M + 300 * NEW_M)
 
 
 def test_a_budget_pays_for_the_large_cable_that_its_links_need(tmp_path: Path) -> None:
