@@ -13,6 +13,7 @@ from app import formats, history_labels, identity, indicator_labels, labels
 from app.components import charts, indicator_data, indicator_edit, indicator_how, style
 from app.components.kept import keep
 from app.i18n import _, language
+from data.schema import LEVELS
 from data.store import Workspace
 from planning import indicator_definitions, indicator_values, indicators
 from planning.indicator_definitions import Definition
@@ -164,6 +165,7 @@ def _zones(area: Workspace, definition: Definition) -> None:
         return
     with st.expander(_("By administrative unit"), icon=":material/map:"):
         table = table.sort_values("name", key=lambda names: names.map(formats.sort_key))
+        table = table.sort_values("level", key=lambda level: level.map(LEVELS.index), kind="stable")
         shown = pd.DataFrame(
             {
                 _("Code"): table["code"],

@@ -256,7 +256,7 @@ def region(name: str, table: str) -> str:
 
 
 def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Show texts as a table that scrolls sideways where it must.
+    """Show texts as a table, whose rows a phone shows as lists.
 
     Parameters
     ----------
@@ -270,14 +270,17 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> N
     top = "".join(f'<th scope="col" class="ps-left">{escape(name)}</th>' for name in head)
     body = "".join(
         f'<tr><th scope="row" class="ps-left">{escape(row[0])}</th>'
-        + "".join(f'<td class="ps-text">{escape(text)}</td>' for text in row[1:])
+        + "".join(
+            cell(name, escape(text), "ps-text")
+            for name, text in zip(head[1:], row[1:], strict=True)
+        )
         + "</tr>"
         for row in rows
     )
     st.html(
         region(
             caption,
-            f'<table class="ps-table"><caption>{escape(caption)}</caption>'
+            f'<table class="ps-table ps-stack"><caption>{escape(caption)}</caption>'
             f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>",
         )
     )
