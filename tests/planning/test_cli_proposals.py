@@ -66,13 +66,20 @@ def test_the_whole_way_by_commands(cli, tmp_path) -> None:
     assert (code, out.strip().endswith("refused")) == (0, True)
     code, out, _ = cli("record", 1, "permit", "--number", "2", "--day", "2024-08-01")
     assert (code, out.strip().endswith("permit")) == (0, True)
+    # The site of no plan needed one; a planner may say that another does not.
+    path.write_text(HEADER + f"P3,Trạm,{point.x:.6f},{point.y + 0.01:.6f},A2b,42,4G\n", "utf-8")
+    assert cli("import", path, "--organisation", "A", "--submit", "--no-evaluation")[0] == 0
+    words = ("decide", 3, "approve", "--permit", "exempt", "--number", "3", "--day", "2024-07-28")
+    assert cli(*words)[0] == 0
+    code, out, _ = cli("record", 3, "emf_certificate", "--number", "4", "--day", "2024-08-01")
+    assert (code, out.strip().endswith("emf_certificate")) == (0, True)
     assert cli("list", "--status", "refused")[1].count("\n") == 1
 
     code, out, _ = cli("export", "--out", tmp_path / "out", "--format", "csv", "xlsx", "kml")
     assert code == 0
     table = pd.read_csv(tmp_path / "out" / "proposals.csv", dtype=str)
-    assert set(table["reference"]) == {"'=P1", "P2"}
-    assert set(table["consent"].dropna()) == {"1/SKHCN"}
+    assert set(table["reference"]) == {"'=P1", "P2", "P3"}
+    assert set(table["consent"].dropna()) == {"1/SKHCN", "3"}
     assert (tmp_path / "out" / "proposals.kml").is_file()
 
     code, out, _ = cli("rules", "ha-noi")
