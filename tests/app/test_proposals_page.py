@@ -318,6 +318,29 @@ def test_a_carrier_proposes_antennas_on_a_mast_and_changes_them(
     height = masts["height_m"][mast]
     assert {cell["technology"] for cell in again.request.cells} == {"2G"}
     assert all(1.0 < cell["antenna_height_m"] <= height for cell in again.request.cells)
+    facts = texts(app)
+    assert "Height for the antennas" in facts or "The antennas hang" in facts
+    # Nothing is built, so that no permit is needed, as long as the appraisal is of this wish.
+    acting(PLANNER)
+    app = consenting(start, own, again)
+    assert named(app, "checkbox", "-permit").value is False
+    proposals.request_changes(records, PLANNER, again.id, "4G too")
+    changed = {**again.request.to_dict(), "technologies": ["2G", "4G"], "cells": []}
+    proposals.edit(records, CARRIER, again.id, changed)
+    app = consenting(start, own, proposals.submit(records, CARRIER, again.id))
+    assert named(app, "checkbox", "-permit").value is True
+    assert any("was changed after it was worked out" in item.value for item in app.warning)
+
+
+def consenting(start, own, proposal):
+    """Open a proposal where a planner is about to consent."""
+    app = opened(start, own, "en")
+    app.session_state["proposal.chosen"] = proposal.id
+    app.run()
+    app.session_state[f"decide-{proposal.id}-{proposal.version}"] = "Give consent"
+    app.run()
+    healthy(app)
+    return app
 
 
 def test_a_file_is_looked_at_before_it_is_kept(start, own, records, acting) -> None:
