@@ -95,11 +95,15 @@ def test_every_part_shows_and_shows_again(start, own, acting, language, actor) -
     assert len(app.info) > 0 or actor is not PLANNER
 
 
-def test_a_visitor_does_not_find_the_page(start, own, acting) -> None:
+def test_a_visitor_finds_the_page_closed(start, own, records, acting) -> None:
+    make(records, own, name="secret")
     acting(Actor(None, "visitor", Role.VIEWER))
     app = start(own, "overview", "en")
-    with pytest.raises(ValueError, match="Could not find a navigation page"):
-        app.switch_page("app/pages/proposals.py")
+    app.switch_page("app/pages/proposals.py").run()
+    healthy(app)
+    assert "This page is for people with the role" in texts(app)
+    assert "secret" not in texts(app)
+    assert not app.main.dataframe
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
