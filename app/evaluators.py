@@ -65,13 +65,30 @@ def _key(area: Workspace) -> tuple[str, str]:
 
 
 def _load(area: Workspace) -> jobs.Work:
-    key = _key(area)
-
     def work(on_progress: Callable[[float], None]) -> None:
-        made = Evaluator(area, on_progress=on_progress)
-        with _LOCK:
-            _HELD[key] = made
-            while len(_HELD) > MOST:
-                _HELD.popitem(last=False)
+        # Not the job's result: jobs are kept for longer than networks.
+        loaded(area, on_progress)
 
     return work
+
+
+def loaded(area: Workspace, on_progress: Callable[[float], None]) -> Evaluator:
+    """Return the network of an area within a job; load it there if it is not held.
+
+    Parameters
+    ----------
+    area
+        The study area's own workspace.
+    on_progress
+        Called with the finished share; may raise `CancelledError`.
+    """
+    found = held(area)
+    if found is not None:
+        return found
+    key = _key(area)
+    made = Evaluator(area, on_progress=on_progress)
+    with _LOCK:
+        _HELD[key] = made
+        while len(_HELD) > MOST:
+            _HELD.popitem(last=False)
+    return made

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app import formats, identity, study
 from app import proposal_labels as words
-from app.components import findings, inventory, style
+from app.components import findings, inventory, proposal_batch, style
 from app.i18n import _, ngettext, translate
 from data import schema
 from data.errors import InputError
@@ -56,10 +57,16 @@ def show(area: Workspace, actor: Actor) -> None:
     if given is None:
         return
     content = given.getvalue()
+    how: Any = {
+        "organisation": organisation or None,
+        # Of this upload: the same file may be meant again later.
+        "request_id": hashlib.sha256(f"{given.file_id}".encode() + content).hexdigest(),
+        "file_name": given.name,
+        "crs": f"vn2000:{zone}" if zone else None,
+    }
+    records = identity.records()
     try:
-        preview, wishes = proposal_transfer.preview(
-            area, content, file_name=given.name, crs=f"vn2000:{zone}" if zone else None
-        )
+        preview, wishes, _names = proposal_transfer.examine(records, actor, area, content, **how)
     except InputError as error:
         st.error(translate(error), icon=":material/error:")
         return
@@ -87,18 +94,8 @@ def show(area: Workspace, actor: Actor) -> None:
     label = ngettext("Make {n} proposal", "Make {n} proposals", len(wishes), n=len(wishes))
     if not st.button(label, type="primary", icon=":material/playlist_add:"):
         return
-    made = proposal_transfer.import_file(
-        identity.records(),
-        actor,
-        area,
-        content,
-        organisation=organisation or None,
-        submit=submit,
-        # Of this upload: the same file may be meant again later.
-        request_id=hashlib.sha256(f"{given.file_id}".encode() + content).hexdigest(),
-        file_name=given.name,
-        crs=f"vn2000:{zone}" if zone else None,
-    )
+    made = proposal_transfer.import_file(records, actor, area, content, submit=submit, **how)
+    proposal_batch.begin(area, actor, [item.id for item in made])
     st.session_state["proposal.import"] = turn + 1
     st.session_state["proposal.said"] = ngettext(
         "{n} proposal was made.", "{n} proposals were made.", len(made), n=len(made)

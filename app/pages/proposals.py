@@ -8,6 +8,7 @@ from app import address, areas, formats, identity, study
 from app.components import (
     banner,
     kept,
+    proposal_batch,
     proposal_detail,
     proposal_form,
     proposal_import,
@@ -30,6 +31,7 @@ def _page(area: Workspace) -> None:
     said = st.session_state.pop("proposal.said", None)
     if said:
         st.success(said, icon=":material/check_circle:")
+    proposal_batch.show()
     names = {"proposals": _("Proposals")}
     if actor.role in (Role.CARRIER, Role.ADMINISTRATOR):
         names |= {"new": _("New proposal"), "import": _("Import")}
