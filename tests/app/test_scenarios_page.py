@@ -95,6 +95,20 @@ def test_each_kind_of_change_is_added_by_its_form(start, own, kind) -> None:
         assert now.changes[1].cells
 
 
+def test_the_map_of_masts_has_the_borders_of_the_units(start, own, monkeypatch) -> None:
+    from app.components import web_map
+
+    drawn: list[list[str]] = []
+    monkeypatch.setattr(
+        web_map, "show", lambda _bounds, groups, **_: drawn.append([g.layer_name for g in groups])
+    )
+    app = start(own, "scenarios", "en")
+    kept(own)
+    app.run()
+    healthy(app)
+    assert drawn[-1][:2] == ["Administrative units", "Masts"]
+
+
 def test_a_faulty_change_is_explained_and_not_kept(start, own) -> None:
     from app import identity
 
