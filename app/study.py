@@ -169,9 +169,7 @@ def lookup(area: Workspace, request: run.CoverageRequest) -> CoverageResult | No
     CoverageResult or None
         Shared between sessions, so not to be changed.
     """
-    folder = Path(
-        _result_folder(str(area.folder), area.content_hash(), own_files(area.folder), request)
-    )
+    folder = Path(_result_folder(*inputs(area), request))
     return _result(str(folder)) if folder.exists() else None
 
 
@@ -194,9 +192,27 @@ def state(area: Workspace) -> tuple[object, ...]:
     return area.content_hash(), own_files(area.folder), kept
 
 
-def own_files(
-    place: Path, patterns: Sequence[str] = _OWN_FILES
-) -> tuple[tuple[str, int, int], ...]:
+OwnFiles = tuple[tuple[str, int, int], ...]
+"""Path, time of the last change [ns] and size [bytes] of files."""
+
+
+def inputs(area: Workspace) -> tuple[str, str, OwnFiles]:
+    """Return what is computed from a workspace depends on, as part of a key.
+
+    Parameters
+    ----------
+    area
+        The workspace.
+
+    Returns
+    -------
+    tuple
+        Its folder, its content, and the files that users may write themselves.
+    """
+    return str(area.folder), area.content_hash(), own_files(area.folder)
+
+
+def own_files(place: Path, patterns: Sequence[str] = _OWN_FILES) -> OwnFiles:
     """Return the files in a workspace that users may write themselves, as part of a key.
 
     Parameters
@@ -209,7 +225,7 @@ def own_files(
     Returns
     -------
     tuple
-        Path, time of the last change [ns] and size [bytes] of each that is there.
+        Of each that is there.
     """
     found = []
     for path in sorted(path for pattern in patterns for path in place.glob(pattern)):
@@ -222,7 +238,7 @@ def own_files(
 def _result_folder(
     place: str,
     content: str,
-    own_files: tuple[tuple[str, int, int], ...],
+    own_files: OwnFiles,
     request: run.CoverageRequest,
 ) -> str:
     del content, own_files  # only parts of the key

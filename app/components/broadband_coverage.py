@@ -176,7 +176,7 @@ def _computed(
     area: Workspace, request: BroadbandRequest, with_mobile: bool
 ) -> BroadbandResult | None:
     """Return the result if it is known; otherwise show how to get it."""
-    key = ("broadband", str(area.folder), area.content_hash(), request, with_mobile)
+    key = ("broadband", *study.inputs(area), request, with_mobile)
     work = _compute(area, request, with_mobile)
     job = jobs.JOBS.get(key)
     if job is not None and job.state is jobs.State.DONE:

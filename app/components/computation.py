@@ -38,7 +38,7 @@ def show(area: Workspace, request: run.CoverageRequest) -> CoverageResult | None
     result = study.lookup(area, request)
     if result is not None:
         return result
-    key = ("coverage", str(area.folder), area.content_hash(), request)
+    key = ("coverage", *study.inputs(area), request)
     job = jobs.JOBS.get(key)
     # The embedded area is there to be looked at: its default coverage needs no click.
     if job is None and area.area.name == areas.EMBEDDED and request == _default(area):

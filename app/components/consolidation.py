@@ -51,7 +51,7 @@ def show(area: Workspace, coverage: CoverageRequest) -> None:
     request = _request(area, coverage)
     made = sharing_jobs.obtained(
         "consolidation",
-        (str(area.folder), area.content_hash(), request),
+        (*study.inputs(area), request),
         _("Choosing masts"),
         sharing_jobs.work_of(
             lambda on_progress: consolidation.consolidate(area, request, on_progress=on_progress),

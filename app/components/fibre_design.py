@@ -69,7 +69,7 @@ def show(area: Workspace) -> None:
         return
     _take_click(area, sites)
     left_out = fibre_request.left_out(sites)
-    asked = Asked(str(area.folder), area.content_hash(), request, left_out)
+    asked = Asked(study.inputs(area), request, left_out)
     made = None
     # The map keeps its place whatever is shown above it: moved, it would be empty.
     result, place = st.container(), st.container()
@@ -87,7 +87,7 @@ def show(area: Workspace) -> None:
 def _sites(area: Workspace, request: DesignRequest) -> gpd.GeoDataFrame | None:
     """Return the sites of a request; None while they are looked for."""
     zones = request.zones
-    about = (str(area.folder), area.content_hash(), request.sites, zones)
+    about = (study.inputs(area), request.sites, zones)
     if request.sites != "unserved":
         return _known_sites(*about)
     # Which homes have no service has to be computed first.
@@ -109,10 +109,9 @@ def _sites(area: Workspace, request: DesignRequest) -> gpd.GeoDataFrame | None:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _known_sites(
-    place: str, content: str, kind: str, zones: tuple[str, ...] | None
+    inputs: tuple[object, ...], kind: str, zones: tuple[str, ...] | None
 ) -> gpd.GeoDataFrame:
-    del content  # only part of the key
-    return fibre_sites.sites_of(Workspace.open(place), kind, zones)
+    return fibre_sites.sites_of(Workspace.open(str(inputs[0])), kind, zones)
 
 
 def _take_click(area: Workspace, sites: gpd.GeoDataFrame) -> None:

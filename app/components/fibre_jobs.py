@@ -32,16 +32,15 @@ class Asked:
 
     Parameters
     ----------
-    folder, content
-        Workspace, and hash of what is in it.
+    inputs
+        Of the workspace (`app.study.inputs`).
     request
         Sites and rules, without a budget.
     left_out
         Sites that are not connected.
     """
 
-    folder: str
-    content: str
+    inputs: tuple[object, ...]
     request: DesignRequest
     left_out: tuple[str, ...]
 

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from app import formats, indicator_labels, jobs, labels
+from app import formats, indicator_labels, jobs, labels, study
 from app.components import (
     charts,
     computation,
@@ -291,7 +291,7 @@ def _job(
     button: str,
 ) -> pd.DataFrame | None:
     """Return what a job found, or show how to start it."""
-    key = (name, str(area.folder), area.content_hash(), *about)
+    key = (name, *study.inputs(area), *about)
     job = jobs.JOBS.get(key)
     if job is not None and job.state is jobs.State.DONE and isinstance(job.result, pd.DataFrame):
         return job.result

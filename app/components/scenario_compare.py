@@ -81,8 +81,7 @@ def _obtained(
 ) -> Comparison | None:
     """Return the comparison that is asked for; otherwise show how to get it."""
     about = (
-        str(area.folder),
-        area.content_hash(),
+        *study.inputs(area),
         tuple((item.id, item.version) for item in chosen),
         request,
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import formats, labels, money
+from app import formats, labels, money, study
 from app.components import fibre_map, how, map_layers, sharing_jobs, style, web_map
 from app.components.kept import keep
 from app.i18n import _, language, translate
@@ -68,7 +68,7 @@ def show(area: Workspace, coverage: CoverageRequest) -> None:
     request = SharingRequest(coverage, distance(area))
     made = sharing_jobs.obtained(
         "pairs",
-        (str(area.folder), area.content_hash(), request),
+        (*study.inputs(area), request),
         _("Looking for masts to share"),
         sharing_jobs.work_of(
             lambda on_progress: sharing.analyse(area, request, on_progress=on_progress),

@@ -61,7 +61,7 @@ def show(area: Workspace, coverage: CoverageRequest) -> None:
     request = _request(area, coverage)
     made = sharing_jobs.obtained(
         "white_spots",
-        (str(area.folder), area.content_hash(), request),
+        (*study.inputs(area), request),
         _("Looking into white spots"),
         sharing_jobs.work_of(
             lambda on_progress: white_spot_remedies.analyse(area, request, on_progress=on_progress),

@@ -19,7 +19,7 @@ _FOUND = "siting.found"
 
 def _obtained(area: Workspace, request: SitingRequest) -> SitingPlan | None:
     """Return the plan that is asked for; otherwise show how to get it."""
-    about = (str(area.folder), area.content_hash(), request)
+    about = (*study.inputs(area), request)
     held = st.session_state.get(_FOUND)
     if held is not None and held[0] == about:
         return held[1]

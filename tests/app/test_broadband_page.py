@@ -16,7 +16,7 @@ from app.components import fibre_design, fibre_jobs, fibre_request, fibre_result
 from data.errors import InputError, message
 from data.records.engine import Records
 from data.store import Workspace
-from planning import accounts, broadband, fibre, indicator_values
+from planning import accounts, broadband, cost, fibre, indicator_values
 from planning.fibre import DesignRequest
 from tests.app.how_buttons import explained, turned
 from tests.app.test_pages import healthy, texts, wait_for
@@ -243,12 +243,19 @@ def test_routes_are_designed_and_budgets_tried(start, own) -> None:
     app.select_slider(key="keep.fibre_budget").set_value(fibre_design.NO_LIMIT).run()
     healthy(app)
     assert app.metric[0].value == f"{design.summary['connected']} of 3"
+    # Prices of one's own make it another design.
+    assert not has_button(app, "Design routes")
+    rows = cost.TABLE.read_text(encoding="utf-8").splitlines()[:2]
+    (own.folder / cost.OWN_FILE).write_text("\n".join(rows) + "\n", encoding="utf-8")
+    app.run()
+    healthy(app)
+    assert has_button(app, "Design routes")
 
 
 def test_a_budget_below_the_cheapest_site_is_said(computed) -> None:
     request = DesignRequest()
     sites = fibre.sites_of(computed, "communes")
-    asked = fibre_jobs.Asked(str(computed.folder), "", request, ())
+    asked = fibre_jobs.Asked((str(computed.folder),), request, ())
     plan = fibre_jobs.plan_work(computed, asked, sites)(lambda _share: None)
     made = fibre_jobs.budget_work(computed, plan, 1.0)(lambda _share: None)
     assert made.design.summary["connected"] < 3
