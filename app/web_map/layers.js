@@ -25,6 +25,8 @@
     initialize: function (source, options) {
       L.LayerGroup.prototype.initialize.call(this, [], options);
       this._source = source;
+      // Its number says in which order the layers of a map were made.
+      L.stamp(this);
     },
     getEvents: function () { return {zoomend: this._refresh}; },
     onAdd: function (map) {
@@ -42,12 +44,25 @@
         if (!self._map || self._shown !== wanted) { return; }
         self.clearLayers();
         self._draw(data, zoom);
+        raise(self);
       });
     },
     _sourceOf: function () { return this._source; },
     // What is drawn at a zoom: another value is drawn anew, null is nothing.
     _variant: function () { return "all"; }
   });
+
+  // Data come when they come: what was made after a layer lies above it all the same.
+  function raise(layer) {
+    var above = [];
+    layer._map.eachLayer(function (other) {
+      if (other instanceof Drawn && L.stamp(other) > L.stamp(layer)) { above.push(other); }
+    });
+    above.sort(function (one, two) { return L.stamp(one) - L.stamp(two); });
+    above.forEach(function (other) {
+      other.eachLayer(function (part) { if (part.bringToFront) { part.bringToFront(); } });
+    });
+  }
 
   var Near = Drawn.extend({
     _variant: function (zoom) { return zoom >= this.options.zoom ? "near" : null; }
