@@ -265,10 +265,9 @@ def _report(done: str, numbers: Sequence[int], failed: Mapping[int, str]) -> Non
         print(f"{number}: not {done}: {why}")
     if failed:
         raise InputError(
-            "{count} of {of} proposals could not be {done}: {numbers}",
+            "This failed for {count} of {of} proposals: {numbers}",
             count=len(failed),
             of=len(numbers),
-            done=done,
             numbers=", ".join(map(str, failed)),
         )
 

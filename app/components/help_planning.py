@@ -278,6 +278,14 @@ def proposals(area: Workspace) -> None:
             checked=formats.number(checked),
         ),
     )
+    paragraph(
+        _(
+            "The proposals of a file are evaluated one after the other beside the page. A carrier "
+            "has one undecided proposal for a code of its own. What is submitted lies in the area, "
+            "names a mast that is there, and a plan that is in force. Documents are of today or "
+            "earlier, and none is older than the one that it follows on."
+        )
+    )
     limits(
         _("Gains of several proposals at the same place do not add up."),
         _(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import formats, glossary, indicator_labels, labels
-from app.components import help_designs, help_planning, style
+from app.components import help_commands, help_designs, help_planning, style
 from app.components.help_text import limits, paragraph
 from app.i18n import _, mark
 from coverage import models, percentages, technology
@@ -299,5 +299,6 @@ SECTIONS: dict[str, tuple[str, Callable[[Workspace], None]]] = {
     "proposals": (mark("Proposed sites"), help_planning.proposals),
     "indicators": (mark("Indicators"), indicators),
     "audit": (mark("Audit of a figure"), help_designs.audit),
+    "commands": (mark("Commands for proposals and accounts"), help_commands.commands),
     "terms": (mark("Terms"), terms),
 }

@@ -114,7 +114,7 @@ def test_one_that_cannot_be_evaluated_stops_no_other(cli, here) -> None:
         made.append(proposals.create(records, COMMAND_LINE, area, given, organisation="A"))
     code, out, err = cli("evaluate")
     assert code == 2
-    assert err == "Error: 1 of 3 proposals could not be evaluated: 2\n"
+    assert err == "Error: This failed for 1 of 3 proposals: 2\n"
     assert "2 evaluated\n2: not evaluated: " in out
     assert evaluated(cli) == [1, 3]
     # In steps that somebody can watch and stop.
@@ -135,10 +135,10 @@ def test_proposals_are_sent_taken_back_and_talked_about(cli, write) -> None:
     assert (code, out.count(": submitted"), out.endswith("2 submitted\n")) == (0, 2, True)
     code, out, err = cli("withdraw", 1, 7, 3, "--reason", "Found another place")
     assert (code, out.count(": withdrawn")) == (2, 2)
-    assert err == "Error: 1 of 3 proposals could not be withdrawn: 7\n"
+    assert err == "Error: This failed for 1 of 3 proposals: 7\n"
     assert "7: not withdrawn: There is no proposal 7\n" in out
     code, out, err = cli("submit", 1)
-    assert (code, err) == (2, "Error: 1 of 1 proposals could not be submitted: 1\n")
+    assert (code, err) == (2, "Error: This failed for 1 of 1 proposals: 1\n")
     assert '"Submit" is not possible: the state of the proposal is "Withdrawn"' in out
     assert cli("comment", 2, "Bản vẽ gửi sau")[0] == 0
     records = records_of(cli)
