@@ -216,8 +216,8 @@ def _of_network(workspace: Workspace) -> list[Value]:
             of=None if counted else of,
             denominator="" if counted else known.denominator,
             source=row["source"],
-            note_vi=row["quote"],
-            note_en=row["quote"],
+            note_vi=_quoted(row["quote"]),
+            note_en=_quoted(row["quote"]),
             claims=(row["claim"],),
         )
         found.append(value)
@@ -229,6 +229,11 @@ def _of_network(workspace: Workspace) -> list[Value]:
                 )
             )  # fmt: skip
     return found
+
+
+def _quoted(words: str) -> str:
+    """Mark words of a source as such: they stand among remarks of this program."""
+    return f"“{words}”" if words else ""
 
 
 def network_claims(workspace: Workspace, records: Records | None) -> pd.DataFrame:
@@ -260,7 +265,7 @@ def network_claims(workspace: Workspace, records: Records | None) -> pd.DataFram
                 "percent": None if counted else item.value,
                 "day": item.as_of,
                 "source": item.source,
-                "quote": item.note_vi,
+                "quote": item.note_vi.removeprefix("“").removesuffix("”"),
             }
             for item in values
             if item.indicator == code and not item.zone_code
