@@ -8,6 +8,7 @@ import shutil
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.components import proposal_map
 from coverage import run
 from data.records.engine import Records
 from data.store import Workspace
@@ -73,6 +74,23 @@ def drawn(page: Page, part: str = "") -> None:
     maps.content_frame.locator("img.leaflet-image-layer").first.wait_for()
 
 
+#: The masts are drawn, and above them all the site, though their data come later.
+SITE_ABOVE_MASTS = """([site, mast]) => {
+  const canvas = window.map && window.map._renderer, drawn = [];
+  for (let each = canvas && canvas._drawLast; each; each = each.prev) {
+    drawn.push(each.layer.options.fillColor);
+  }
+  return drawn.includes(mast) && drawn[0] === site;
+}"""
+
+
+def site_is_seen(page: Page, part: str) -> None:
+    """Wait until the site lies above the masts of a map."""
+    within = page.get_by_role("tabpanel", name=part)
+    frame = within.locator("iframe[title*='st_folium']").element_handle().content_frame()
+    frame.wait_for_function(SITE_ABOVE_MASTS, arg=[proposal_map.SITE_COLOUR, "#12303d"])
+
+
 def covered(page: Page, before: float = 0.0) -> float:
     """Return the share of the area that 4G covers once it is another than before. [%]."""
     header = page.get_by_role("rowheader", name="4G", exact=True)
@@ -107,6 +125,7 @@ def test_a_site_from_the_carriers_wish_to_the_changed_figures(home, page, tmp_pa
         expect(page.get_by_text("Submitted.", exact=True)).to_be_visible()
         expect(page.get_by_role("heading", name=CODE)).to_be_visible()
         drawn(page, "Appraisal")
+        site_is_seen(page, "Appraisal")
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("link", name="Proposals")).to_have_count(0)
 
