@@ -47,8 +47,8 @@ def commands(area: Workspace) -> None:
     del area
     paragraph(
         _(
-            "Everything about proposals and accounts can also be done by commands on the server, "
-            "which act as an administrator:"
+            "Proposals and accounts can also be handled by commands on the server, which act as an "
+            "administrator:"
         )
     )
     st.code("python -m planning proposals list --workspace FOLDER", language="console")
