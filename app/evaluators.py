@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from app import jobs
+from app import jobs, study
 from app.components import progress
 from app.i18n import _
 from data.store import Workspace
@@ -15,13 +15,13 @@ from planning.proposal_evaluation import Evaluator
 #: Networks that are held; those not used for longest go first.
 MOST = 2
 
-_HELD: OrderedDict[tuple[str, str], Evaluator] = OrderedDict()
+_HELD: OrderedDict[tuple[object, ...], Evaluator] = OrderedDict()
 _LOCK = threading.Lock()
 
 
 def held(area: Workspace) -> Evaluator | None:
     """Return the network of an area if it is held."""
-    key = _key(area)
+    key = study.inputs(area)
     with _LOCK:
         found = _HELD.get(key)
         if found is not None:
@@ -31,7 +31,7 @@ def held(area: Workspace) -> Evaluator | None:
 
 def begin(area: Workspace) -> None:
     """Begin to load the network of an area, while the user is still writing."""
-    key = ("evaluator", *_key(area))
+    key = ("evaluator", *study.inputs(area))
     if held(area) is None and jobs.JOBS.get(key) is None and area.has("cells"):
         jobs.JOBS.start(key, _load(area), watcher=progress.session())
 
@@ -52,16 +52,12 @@ def obtained(area: Workspace) -> Evaluator | None:
     found = held(area)
     if found is not None:
         return found
-    key = ("evaluator", *_key(area))
+    key = ("evaluator", *study.inputs(area))
     job = jobs.JOBS.get(key)
     if job is None or job.state is jobs.State.DONE:
         jobs.JOBS.start(key, _load(area), watcher=progress.session())
     progress.show(key, _("Loading the network"), start=_load(area))
     return None
-
-
-def _key(area: Workspace) -> tuple[str, str]:
-    return str(area.folder), area.content_hash()
 
 
 def _load(area: Workspace) -> jobs.Work:
@@ -85,7 +81,7 @@ def loaded(area: Workspace, on_progress: Callable[[float], None]) -> Evaluator:
     found = held(area)
     if found is not None:
         return found
-    key = _key(area)
+    key = study.inputs(area)
     made = Evaluator(area, on_progress=on_progress)
     with _LOCK:
         _HELD[key] = made
