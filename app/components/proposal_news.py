@@ -12,12 +12,20 @@ from app.markdown import plain
 from data.store import Workspace
 from planning import proposal_news
 from planning.accounts import Actor
+from planning.proposal_news import News
 from planning.scenario_workspace import area_name
+
+#: Key of the session state that holds what was just opened.
+_OPENED = "proposal.opened"
 
 
 def count(area: Workspace, actor: Actor) -> int:
-    """Return how many news the actor has not read."""
-    return proposal_news.unread_count(identity.records(), actor, area_name(area))
+    """Return how many news the actor has not read; what was opened last is read."""
+    records, name = identity.records(), area_name(area)
+    opened = st.session_state.pop(_OPENED, None)
+    if opened is not None:
+        proposal_news.mark_one_read(records, actor, name, opened)
+    return proposal_news.unread_count(records, actor, name)
 
 
 def show(area: Workspace, actor: Actor) -> None:
@@ -48,8 +56,17 @@ def show(area: Workspace, actor: Actor) -> None:
         mark = "" if item.read else ":material/circle_notifications: "
         strong = said if item.read else f"**{said}**"
         text.markdown(f"{mark}{strong} · {formats.moment(item.at)}")
-        if open_it.button(_("Open"), key=f"news-{item.id}", width="stretch"):
-            st.session_state[CHOSEN] = item.proposal_id
-            st.session_state["proposal.go"] = True
-            proposal_news.mark_one_read(records, actor, name, item.id)
-            st.rerun()
+        open_it.button(
+            _("Open"),
+            key=f"news-{item.id}",
+            width="stretch",
+            on_click=_open,
+            args=(item,),
+        )
+
+
+def _open(item: News) -> None:
+    # Before the page is drawn anew, so that nothing comes between the click and the proposal.
+    st.session_state[CHOSEN] = item.proposal_id
+    st.session_state["proposal.go"] = True
+    st.session_state[_OPENED] = item.id
