@@ -1,5 +1,6 @@
 """Rules of the house that a machine can check."""
 
+import gzip
 import re
 import shutil
 import subprocess
@@ -55,12 +56,7 @@ def test_git_keeps_the_coverage_package() -> None:
 
 def test_no_test_is_named_after_bytes(request: pytest.FixtureRequest) -> None:
     # Bytes may hold the time or chance: two processes would know one test by two names.
-    named = [
-        item.nodeid
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
-        for value in item.callspec.params.values()
-        if isinstance(value, bytes) and repr(value)[2:-1] in item.nodeid.partition("[")[2]
-        if len(value) > 1
-    ]
-    assert named == []
+    name = request.config.hook.pytest_make_parametrize_id
+    config = request.config
+    assert name(config=config, val=gzip.compress(b"text"), argname="content") == "content"
+    assert name(config=config, val="text", argname="content") is None

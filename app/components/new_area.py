@@ -43,15 +43,20 @@ def show() -> None:
         style.only_planners()
         return
     _show_done()
+    # Drawn while a job runs, too: Streamlit forgets inputs that a run leaves out, and their files.
+    place = _place()
+    if place is not None:
+        _where(place)
+        asked = _asked(place)
     under_way = st.session_state.get("new_area.job")
     if under_way is not None:
         _watch(*under_way)
-        return
-    place = _place()
-    if place is None:
-        return
-    _where(place)
-    asked = _asked(place)
+    elif place is not None:
+        _offer(place, asked)
+
+
+def _offer(place: Place, asked: tuple[object, ...]) -> None:
+    """Offer to plan what is asked, and to build what is planned."""
     if st.button(_("Show what has to be downloaded"), icon=":material/checklist:"):
         st.session_state["new_area.job"] = ("plan", asked)
         jobs.JOBS.start(_key("plan"), _plan_work(place, asked), watcher=progress.session())

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 
-from app import i18n
+from app import i18n, jobs
 from coverage import run
 from data.store import Workspace
 from tests.app.server import LAUNCH_ARGUMENTS, browser_path, serving
@@ -56,6 +56,15 @@ def speak():
     """Use a language outside sessions, and go back afterwards."""
     yield i18n.use
     i18n.use(i18n.DEFAULT)
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_left() -> Iterator[None]:
+    """Jobs belong to sessions, and all sessions of a process of tests have one name."""
+    yield
+    for key, job in list(jobs.JOBS._jobs.items()):
+        job._cancelled.set()
+        jobs.JOBS.forget(key)
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ import math
 import re
 import time
 import zipfile
-from collections.abc import Iterator
 
 import pytest
 
-from app import i18n, jobs, labels, money
+from app import i18n, labels, money
 from app.components import fibre_design, fibre_jobs, fibre_request, fibre_result
 from data.errors import InputError, message
 from data.records.engine import Records
@@ -22,14 +21,6 @@ from tests.app.how_buttons import explained, turned
 from tests.app.test_pages import healthy, texts, wait_for
 
 TITLES = {"vi": "Băng rộng · Thử", "en": "Broadband · Test"}
-
-
-@pytest.fixture(autouse=True)
-def _no_jobs_left() -> Iterator[None]:
-    """Jobs belong to sessions, and all sessions of a test have one name."""
-    yield
-    for key in list(jobs.JOBS._jobs):
-        jobs.JOBS.forget(key)
 
 
 def part(app, title: str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 
 import numpy as np
@@ -143,7 +144,18 @@ def test_an_area_is_planned_built_and_shown(start, own, found, monkeypatch) -> N
     people = own.raster_path("population").read_bytes()
     give(app, "new_area.file.terrain", "terrain.tif", terrain)
     give(app, "new_area.file.population", "people.tif", people)
+    released, make_plan = threading.Event(), plan.make_plan
+
+    def slow(*args, **options):
+        released.wait(60)
+        return make_plan(*args, **options)
+
+    monkeypatch.setattr(plan, "make_plan", slow)
     button(app, "Show what has to be downloaded").click().run()
+    # However long the sources take, what was given is kept.
+    app.run()
+    assert "Asking the sources" in app.get("progress")[0].proto.text
+    released.set()
     wait_for(app, lambda a: has_button(a, "Build the study area"))
     healthy(app)
     planned = app.dataframe[-1].value

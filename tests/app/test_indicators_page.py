@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pandas as pd
 import pytest
 
-from app import i18n, indicator_labels, jobs
+from app import i18n, indicator_labels
 from data.area import Provenance
 from data.errors import message
 from data.records.engine import Records
@@ -24,14 +23,6 @@ from tests.app.test_pages import healthy, texts, wait_for
 
 PARTS = ("Table", "One indicator", "Arithmetic", "Audit")
 TITLES = {"vi": "Chỉ tiêu · Thử", "en": "Indicators · Test"}
-
-
-@pytest.fixture(autouse=True)
-def _no_jobs_left() -> Iterator[None]:
-    """Jobs belong to sessions, and all sessions of a test have one name."""
-    yield
-    for key in list(jobs.JOBS._jobs):
-        jobs.JOBS.forget(key)
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ import io
 import re
 import time
 import zipfile
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from app import formats, i18n, jobs, labels, money
+from app import formats, i18n, labels, money
 from app.components import (
     failure_facts,
     network_data,
@@ -32,14 +31,6 @@ from tests.areas import small_area, write_area
 from tests.planning import networks
 
 TITLES = {"vi": "Mạng truyền số liệu chuyên dùng · Thử", "en": "Dedicated network · Test"}
-
-
-@pytest.fixture(autouse=True)
-def _no_jobs_left() -> Iterator[None]:
-    """Jobs belong to sessions, and all sessions of a test have one name."""
-    yield
-    for key in list(jobs.JOBS._jobs):
-        jobs.JOBS.forget(key)
 
 
 def part(app, title: str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from app import formats, identity, jobs
+from app import formats, identity
 from app.markdown import plain
 from data.records.engine import Records
 from data.store import Workspace
@@ -38,13 +38,6 @@ def acting(monkeypatch):
         return actor
 
     return use
-
-
-@pytest.fixture(autouse=True)
-def _no_jobs_left():
-    yield
-    for key in list(jobs.JOBS._jobs):
-        jobs.JOBS.forget(key)
 
 
 def middle(area: Workspace) -> tuple[float, float]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from app import jobs
 from app.components.kept import PREFIX
 from tests.app.how_buttons import explained
 from tests.app.test_pages import healthy, texts
@@ -15,14 +13,6 @@ from tests.app.test_pages import healthy, texts
 TITLES = {"vi": "Báo cáo · Thử", "en": "Reports · Test"}
 WRITE = {"vi": "Lập báo cáo", "en": "Write the report"}
 ANEW = {"vi": "Lập lại báo cáo", "en": "Write it anew"}
-
-
-@pytest.fixture(autouse=True)
-def _no_jobs_left() -> Iterator[None]:
-    """Jobs belong to sessions, and all sessions of a test have one name."""
-    yield
-    for key in list(jobs.JOBS._jobs):
-        jobs.JOBS.forget(key)
 
 
 def button(app, label: str):

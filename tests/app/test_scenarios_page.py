@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from app import jobs
 from planning import scenarios
 from planning.accounts import LOCAL
 from planning.scenarios import Change
@@ -16,14 +13,6 @@ TITLES = {
     "scenarios": {"vi": "Phương án · Thử", "en": "Scenarios · Test"},
     "siting": {"vi": "Vị trí mới · Thử", "en": "New sites · Test"},
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_jobs_left() -> Iterator[None]:
-    """Jobs belong to sessions, and all sessions of a test have one name."""
-    yield
-    for key in list(jobs.JOBS._jobs):
-        jobs.JOBS.forget(key)
 
 
 def button(app, label: str):

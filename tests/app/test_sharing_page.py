@@ -2,11 +2,10 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
 
 import pytest
 
-from app import i18n, jobs
+from app import i18n
 from app.components import white_spots as components
 from data.errors import message
 from data.store import Workspace
@@ -24,14 +23,6 @@ BUTTONS = {
     "Fewest masts": "Find the masts that can go",
     "White spots": "Look into white spots",
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_jobs_left() -> Iterator[None]:
-    """Jobs belong to sessions, and all sessions of a test have one name."""
-    yield
-    for key in list(jobs.JOBS._jobs):
-        jobs.JOBS.forget(key)
 
 
 @pytest.fixture(scope="module")
