@@ -102,8 +102,9 @@ def _print_failures(content: Mapping[str, Any]) -> None:
 def _print_loads(content: Mapping[str, Any]) -> None:
     tight = content["bottlenecks"]
     print(
-        f"Above {100.0 * tight['limit']:.0f} % in the busy hour: {len(tight['now'])} links now, "
-        f"{len(tight['later'])} in {tight['years']:g} years"
+        f"Above {100.0 * tight['limit']:.0f} % in the busy hour: "
+        f"{_count(len(tight['now']), 'link')} now, {len(tight['later'])} in {tight['years']:g} "
+        "years"
     )
     for row in content["busiest_links"][:3]:
         if row["utilisation"] is not None:
@@ -120,14 +121,18 @@ def _print_loads(content: Mapping[str, Any]) -> None:
         _print_conference(content["conference"])
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _print_conference(found: Mapping[str, Any]) -> None:
     new = len(found["newly_overloaded"])
     limit = f"{100.0 * found['limit']:.0f} %"
     print(
         f"A conference of all {found['endpoints']} endpoints at {found['rate_mbps']:g} Mbit/s over "
-        f"the bridge at {found['bridge']} takes {new} links above {limit}, besides "
+        f"the bridge at {found['bridge']} takes {_count(new, 'link')} above {limit}, besides "
         f"{len(found['overloaded']) - new} that are above it anyway, and disturbs "
-        f"{len(found['disturbed'])} endpoints"
+        f"{_count(len(found['disturbed']), 'endpoint')}"
     )
     if found["unreached"]:
         print(f"  no way to the bridge: {', '.join(found['unreached'])}")
@@ -204,7 +209,7 @@ def _print_design(summary: Mapping[str, Any]) -> None:
         ("Not protected", summary["unprotected"]),
     ):
         if rows:
-            print(f"{title}: {len(rows)} sites")
+            print(f"{title}: {_count(len(rows), 'site')}")
         for row in rows[:_MOST_LINES]:
             print(f"  {row['site']}: {row['reason']}")
     for note in summary["notes"]:

@@ -110,7 +110,7 @@ def test_a_design_is_told_and_written(cli, workspace, tmp_path) -> None:
     assert f"VND, at most {dearer:.1f} % dearer than the cheapest possible; none that do " in out
     assert f"cost less than {written['bound']:,.0f} (proven)" in out
     assert (
-        f"Not protected: {len(written['unprotected'])} sites" in out or not (written["unprotected"])
+        f"Not protected: {len(written['unprotected'])} site" in out or not (written["unprotected"])
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "bill.csv",
@@ -242,7 +242,7 @@ def test_what_a_conference_cannot_do_is_told(capsys: pytest.CaptureFixture[str])
     }  # fmt: skip
     network_plan_commands._print_conference(found)
     first, *rest = capsys.readouterr().out.splitlines()
-    assert "takes 1 links above 80 %, besides 1 that are above it anyway" in first
+    assert "takes 1 link above 80 %, besides 1 that are above it anyway" in first
     assert rest == [
         "  no way to the bridge: S2, S3",
         "  greatest rate that fits: 1.50 Mbit/s an endpoint",
