@@ -65,6 +65,12 @@ def choose(page: Page, text: str | re.Pattern[str]) -> None:
     page.get_by_test_id("stButtonGroup").get_by_text(text, exact=isinstance(text, str)).click()
 
 
+def settled(page: Page) -> None:
+    """Wait until a run has ended: what it leaves out goes then, and moves what is below it."""
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def drawn(page: Page, part: str = "") -> None:
     """Wait until a map has its pictures."""
     within = page.get_by_role("tabpanel", name=part) if part else page
@@ -133,7 +139,10 @@ def test_a_site_from_the_carriers_wish_to_the_changed_figures(home, page, tmp_pa
         sign_in(page, "planner")
         page.get_by_role("link", name="Proposals").click()
         choose(page, re.compile(r"^News \(1\)$"))
-        page.get_by_role("button", name="Open").click()
+        opened = page.get_by_role("button", name="Open", exact=True)
+        expect(opened).to_be_visible()
+        settled(page)
+        opened.click()
         expect(page.get_by_role("heading", name=CODE)).to_be_visible()
         expect(page.get_by_text("nothing has changed since")).to_be_visible()
         drawn(page, "Appraisal")
