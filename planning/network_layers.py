@@ -98,9 +98,7 @@ def links(designer: Designer, choice: Choice) -> pd.DataFrame:
     """
     old = designer.problem.inventory.links
     new = designer.links(choice)
-    parts = designer.problem.parts
-    routes = [_route(route, parts) for route in old["route"].tolist()]
-    old = old.assign(route=pd.Series(routes, index=old.index, dtype=object))
+    old = _renamed(old, designer.problem.parts)
     return pd.concat([frame for frame in (old, new) if len(frame)], ignore_index=True)
 
 
@@ -119,9 +117,13 @@ def new_links(designer: Designer, choice: Choice) -> pd.DataFrame:
         runs through a part of it, so that a check finds common cuts where there are none.
     """
     whole = {part: (name,) for name, parts in designer.problem.parts.items() for part in parts}
-    new = designer.links(choice)
-    routes = [_route(route, whole) for route in new["route"].tolist()]
-    return new.assign(route=pd.Series(routes, index=new.index, dtype=object))
+    return _renamed(designer.links(choice), whole)
+
+
+def _renamed(links: pd.DataFrame, names: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
+    """Return links whose routes have other names for some of their segments."""
+    routes = [_route(route, names) for route in links["route"].tolist()]
+    return links.assign(route=pd.Series(routes, index=links.index, dtype=object))
 
 
 def _route(route: object, names: Mapping[str, tuple[str, ...]]) -> str | None:

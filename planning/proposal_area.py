@@ -13,7 +13,7 @@ from data.errors import InputError, message
 from data.records.engine import Records
 from data.store import Workspace
 from data.study_area import finest_zones
-from planning import accounts
+from planning import accounts, site_zones
 from planning.accounts import Actor, Role
 from planning.site_request import SiteRequest
 
@@ -52,16 +52,11 @@ def faults(workspace: Workspace, sites: Sequence[SiteRequest]) -> list[InputErro
         For each site: that it lies outside the area, or that the mast to be shared is not
         there; None if neither.
     """
-    masts = workspace.read("masts") if workspace.has("masts") else None
-    standing = {} if masts is None else _standing(masts)
+    masts = site_zones.standing_masts(workspace)
+    standing = dict(zip(masts["mast_id"].astype(str), masts.geometry, strict=True))
     x, y = _positions(workspace, sites, standing)
     within = _within(workspace, x, y)
     return [_fault(workspace, *each) for each in zip(sites, x, within, strict=True)]
-
-
-def _standing(masts: gpd.GeoDataFrame) -> dict[str, shapely.Point]:
-    there = masts[masts["status"] != "removed"]
-    return dict(zip(there["mast_id"].astype(str), there.geometry, strict=True))
 
 
 def _positions(

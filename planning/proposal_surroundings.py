@@ -15,7 +15,7 @@ from coverage.request import cells_of
 from data.errors import InputError
 from data.store import Workspace
 from data.study_area import finest_zones
-from planning import site_checks, site_rules
+from planning import site_checks, site_rules, site_zones
 from planning.site_request import SiteRequest
 from planning.site_rules import Neighbour, Surroundings
 
@@ -103,12 +103,16 @@ def look_around(workspace: Workspace, site: SiteRequest) -> Place:
     lon, lat, x, y = _position(workspace, site, mast)
     zone = _zone_at(workspace, x, y)
     in_force = site_rules.rules(workspace.folder)
-    kind, camouflaged = _zone_kind(workspace, str(zone["name"]), lon, lat, in_force)
+    here = gpd.GeoSeries.from_xy([lon], [lat], crs="EPSG:4326")
+    own = site_zones.own_areas(workspace, here).get(0, ())
+    kind = site_zones.site_zone(str(zone["name"]), own, in_force)
     cells = cells_of(workspace)
     present = () if mast is None else rows_of(cells[cells["mast_id"] == site.mast_id])
     others = [] if masts is None else _masts_near(masts, x, y, site.mast_id)
     places, known = _places_near(workspace, x, y)
-    around = Surroundings(kind, camouflaged, site_checks.nearest(others), places, known)
+    around = Surroundings(
+        kind.zone, kind.camouflaged_areas, site_checks.nearest(others), places, known
+    )
     row = None if mast is None else {str(name): value for name, value in mast.items()}
     return Place(x, y, lon, lat, str(zone["code"]), str(zone["name"]), around, row, tuple(present))
 
@@ -143,26 +147,6 @@ def _zone_at(workspace: Workspace, x: float, y: float) -> pd.Series:
             area=workspace.area.title_vi,
         )
     return hits.iloc[0]
-
-
-def _zone_kind(
-    workspace: Workspace,
-    name: str,
-    lon: float,
-    lat: float,
-    in_force: tuple[site_rules.Rule, ...],
-) -> tuple[site_rules.Zone, tuple[str, ...]]:
-    """Return whether a place is urban, and the areas for camouflaged masts that it lies in."""
-    kind: site_rules.Zone = "urban" if site_rules.is_urban_name(name, in_force) else "rural"
-    areas = site_rules.read_zones(workspace.folder)
-    if areas is None:
-        return kind, ()
-    here = areas[areas.geometry.intersects(shapely.Point(lon, lat))]
-    for zone in ("rural", "urban"):
-        if (here["zone"] == zone).any():
-            kind = "urban" if zone == "urban" else "rural"
-    hidden = here.loc[here["zone"] == "camouflaged", "name"]
-    return kind, tuple(str(each) or site_rules.ZONES_FILE for each in hidden)
 
 
 def _masts_near(masts: gpd.GeoDataFrame, x: float, y: float, own: str) -> list[Neighbour]:

@@ -70,25 +70,57 @@ def zones_at(
     commune: dict[int, int] = {}
     for row, number in zip(zone.tolist(), place.tolist(), strict=True):
         commune[number] = min(row, commune.get(number, row))
-    urban = [site_rules.is_urban_name(str(name), tuple(in_force)) for name in zones["name"]]
-    own = _own_areas(workspace, places)
-    found: list[SiteZone | None] = []
-    for number in range(len(points)):
-        if number not in commune:
-            found.append(None)
-            continue
-        kinds = own.get(number, [])
-        kind: Zone = "urban" if urban[commune[number]] else "rural"
-        for asked in ("rural", "urban"):
-            if any(name == asked for name, _ in kinds):
-                kind = "urban" if asked == "urban" else "rural"
-        hidden = tuple(area for name, area in kinds if name == "camouflaged")
-        found.append(SiteZone(kind, hidden))
-    return found
+    names = zones["name"].astype(str).tolist()
+    own = own_areas(workspace, places)
+    return [
+        site_zone(names[commune[number]], own.get(number, ()), in_force)
+        if number in commune
+        else None
+        for number in range(len(points))
+    ]
 
 
-def _own_areas(workspace: Workspace, places: gpd.GeoSeries) -> dict[int, list[tuple[str, str]]]:
-    """Return the workspace's own areas at each place: kind and name, in the file's order."""
+def site_zone(commune: str, areas: Sequence[tuple[str, str]], in_force: Sequence[Rule]) -> SiteZone:
+    """Return what kind a place is.
+
+    Parameters
+    ----------
+    commune
+        Name of its commune.
+    areas
+        Its own areas, from `own_areas`; urban goes before rural, both before the name.
+    in_force
+        The rules.
+    """
+    kind: Zone = "urban" if site_rules.is_urban_name(commune, tuple(in_force)) else "rural"
+    kinds = {name for name, _ in areas}
+    if "urban" in kinds:
+        kind = "urban"
+    elif "rural" in kinds:
+        kind = "rural"
+    return SiteZone(kind, tuple(area for name, area in areas if name == "camouflaged"))
+
+
+def own_areas(workspace: Workspace, places: gpd.GeoSeries) -> dict[int, list[tuple[str, str]]]:
+    """Return the workspace's own areas at places.
+
+    Parameters
+    ----------
+    workspace
+        The study area.
+    places
+        Points, in any CRS.
+
+    Returns
+    -------
+    dict
+        Position of a place -> kind and name of the areas that it lies in, in the file's order.
+
+    Raises
+    ------
+    InputError
+        If ``site_zones.geojson`` cannot be used.
+    """
     areas = site_rules.read_zones(workspace.folder)
     if areas is None:
         return {}

@@ -17,6 +17,7 @@ from planning.accounts import COMMAND_LINE, Actor, Role
 from planning.proposal_workflow import Status
 from tests.app.conftest import DEFAULT
 from tests.app.server import serving
+from tests.app.test_workplace_browser import settled
 
 pytestmark = pytest.mark.browser
 
@@ -63,12 +64,6 @@ def sign_in(page: Page, login: str) -> None:
 def choose(page: Page, text: str | re.Pattern[str]) -> None:
     """Press one of several buttons that stand in a row."""
     page.get_by_test_id("stButtonGroup").get_by_text(text, exact=isinstance(text, str)).click()
-
-
-def settled(page: Page) -> None:
-    """Wait until a run has ended: what it leaves out goes then, and moves what is below it."""
-    app = page.get_by_test_id("stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def drawn(page: Page, part: str = "") -> None:
